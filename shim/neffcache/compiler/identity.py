@@ -1,0 +1,151 @@
+"""World: which compiler a script starts, remembered between calls as long as its files stand still."""
+
+import posix
+
+from neffcache import files
+from neffcache.invocation import Bypass
+
+PACKAGE = "neuronxcc"
+_FIRST_LINE = "neffcache-compiler 1"
+_MOST = 1 << 20
+UNIDENTIFIED = "compiler_unidentified"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    State = tuple[int, int, int, int]
+
+
+class Identity:
+    """What a compiler is, and what must not move for that to stay true.
+
+    Attributes:
+        script: path of the neuronx-cc script.
+        parts: labelled parts for the key.
+        watched: (path, state) of every file that was read for it; state None: not there.
+        user_site: "X.Y" when the interpreter also looks in the user's site-packages, else "".
+    """
+
+    __slots__ = ("parts", "script", "user_site", "watched")
+
+    def __init__(
+        self,
+        script: str,
+        parts: "list[tuple[str, bytes]]",
+        watched: "list[tuple[str, State | None]]",
+        user_site: str,
+    ) -> None:
+        self.script = script
+        self.parts = parts
+        self.watched = watched
+        self.user_site = user_site
+
+    def holds(self) -> bool:
+        """Whether nothing that was read for it has changed since."""
+        return all(files.state(path) == state for path, state in self.watched)
+
+    def shadow(self, environ: "Mapping[bytes, bytes]") -> str:
+        """What in this environment would put another package before it; "" when nothing."""
+        if environ.get(b"PYTHONHOME"):
+            return "PYTHONHOME is set"
+        for element in files.decode(environ.get(b"PYTHONPATH", b"")).split(":"):
+            if element and _holds_package(element):
+                return f"PYTHONPATH={element} holds {PACKAGE}"
+        if self.user_site and not environ.get(b"PYTHONNOUSERSITE"):
+            base = files.decode(environ.get(b"PYTHONUSERBASE", b""))
+            base = base or files.decode(environ.get(b"HOME", b"/nonexistent")) + "/.local"
+            site = f"{base}/lib/python{self.user_site}/site-packages"
+            if _holds_package(site):
+                return f"the user's {site} holds {PACKAGE}"
+        return ""
+
+    def text(self) -> bytes:
+        """As it is remembered."""
+        lines = [_FIRST_LINE, f"script {self.script}", f"usersite {self.user_site}"]
+        lines += [f"part {label}\t{value.hex()}" for label, value in self.parts]
+        for path, state in self.watched:
+            numbers = " ".join(map(str, state)) if state else "absent"
+            lines.append(f"file {numbers}\t{path}")
+        body = files.encode("\n".join(lines) + "\n")
+        return body + f"end {files.digest(body)}\n".encode()
+
+
+def identify(script: str, environ: "Mapping[bytes, bytes]", memory: str = "") -> Identity:
+    """The identity of the compiler that a script starts, without starting it.
+
+    Args:
+        script: path of neuronx-cc.
+        environ: the environment it will see.
+        memory: directory of remembered identities; "" for none.
+
+    Raises:
+        Bypass: the package cannot be told with certainty.
+    """
+    place = f"{memory}/{files.digest(files.encode(script))[:32]}" if memory else ""
+    made = _recall(place, script) if place else None
+    if made is None:
+        from neffcache.compiler import package
+
+        made = package.examine(script)
+        if place:
+            _remember(place, made)
+    shadow = made.shadow(environ)
+    if shadow:
+        raise Bypass(UNIDENTIFIED, shadow)
+    return made
+
+
+def named(text: str, script: str) -> Identity:
+    """An identity that the user vouches for (NEFFCACHE_COMPILER_ID)."""
+    return Identity(script, [("compiler", b"named " + files.encode(text))], [], "")
+
+
+def _holds_package(directory: str) -> bool:
+    return files.state(f"{directory}/{PACKAGE}") is not None or any(
+        files.state(f"{directory}/{PACKAGE}{suffix}") is not None for suffix in (".py", ".pyc")
+    )
+
+
+def _recall(place: str, script: str) -> "Identity | None":
+    try:
+        text = files.read(place, _MOST)
+        body, mark, last = text.rpartition(b"end ")
+        if not mark or last.strip().decode() != files.digest(body):
+            return None
+        made = _parse(files.decode(body))
+    except (OSError, ValueError):
+        return None
+    return made if made.script == script and made.holds() else None
+
+
+def _parse(text: str) -> Identity:
+    lines = text.split("\n")
+    if lines[0] != _FIRST_LINE:
+        raise ValueError("unknown version")
+    made = Identity(lines[1].partition(" ")[2], [], [], lines[2].partition(" ")[2])
+    for line in lines[3:-1]:
+        head, _, tail = line.partition("\t")
+        word, _, rest = head.partition(" ")
+        if word == "part":
+            made.parts.append((rest, bytes.fromhex(tail)))
+        else:
+            made.watched.append((tail, _state(rest)))
+    return made
+
+
+def _state(text: str) -> "State | None":
+    if text == "absent":
+        return None
+    device, inode, size, mtime = map(int, text.split(" "))
+    return (device, inode, size, mtime)
+
+
+def _remember(place: str, made: Identity) -> None:
+    if any("\n" in path or "\t" in path for path, _state in made.watched):
+        return
+    try:
+        files.make_directories(files.parent(place))
+        files.publish(place, made.text())
+    except OSError:
+        pass  # a read-only store: examined anew each time

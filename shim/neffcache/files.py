@@ -1,0 +1,214 @@
+"""Ground: paths, bounded reads, atomic writes, hashing; by `posix`, as `os` costs a fifth of a start."""
+
+import posix
+import sys
+
+CHUNK = 1 << 20
+# Below this the built-in SHA-256 wins: loading OpenSSL costs more than it saves.
+SMALL = 400_000
+_ENCODING = sys.getfilesystemencoding()
+_TEMP_TRIES = 100
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Hash(Protocol):
+        """What hashlib's objects offer and we use."""
+
+        def update(self, data: "bytes | memoryview", /) -> None: ...
+
+        def hexdigest(self) -> str: ...
+
+
+def encode(text: str) -> bytes:
+    """The exact bytes the kernel uses for this argument, path or value."""
+    return text.encode(_ENCODING, "surrogateescape")
+
+
+def decode(data: bytes) -> str:
+    """The text Python uses for these bytes of a path; `encode` gives them back."""
+    return data.decode(_ENCODING, "surrogateescape")
+
+
+def join(directory: str, name: str) -> str:
+    """`name` below `directory`; an absolute name stands for itself."""
+    if name.startswith("/"):
+        return name
+    return directory + name if directory.endswith("/") else directory + "/" + name
+
+
+def parent(path: str) -> str:
+    """The directory part of a path; "." for a bare name."""
+    head, slash, _ = path.rpartition("/")
+    return head or slash or "."
+
+
+def basename(path: str) -> str:
+    """The last part of a path."""
+    return path.rpartition("/")[2]
+
+
+def is_regular(mode: int) -> bool:
+    """Whether st_mode says regular file."""
+    return mode & 0o170000 == 0o100000
+
+
+def is_directory(mode: int) -> bool:
+    """Whether st_mode says directory."""
+    return mode & 0o170000 == 0o040000
+
+
+def is_link(mode: int) -> bool:
+    """Whether st_mode (of lstat) says symbolic link."""
+    return mode & 0o170000 == 0o120000
+
+
+def state(path: str) -> "tuple[int, int, int, int] | None":
+    """(device, inode, size, mtime in ns) of a path, links followed; None when it is not there."""
+    try:
+        found = posix.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def new_hash(size: int) -> "Hash":
+    """A SHA-256 object for about `size` bytes."""
+    if size < SMALL:
+        for name in ("_sha2", "_sha256"):
+            try:
+                made: "Hash" = __import__(name).sha256()
+                return made
+            except ImportError:
+                continue
+    try:
+        from _hashlib import openssl_sha256
+
+        return openssl_sha256()
+    except ImportError:
+        from hashlib import sha256
+
+        return sha256()
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of some bytes, hex."""
+    made = new_hash(len(data))
+    made.update(data)
+    return made.hexdigest()
+
+
+def open_read(path: str) -> int:
+    """A descriptor to read a file from; never blocks on a FIFO, never becomes our terminal."""
+    return posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK | posix.O_NOCTTY)
+
+
+def read(path: str, limit: int) -> bytes:
+    """A whole file of at most `limit` bytes; OSError when it is not there or larger."""
+    fd = open_read(path)
+    try:
+        return read_fd(fd, limit, path)
+    finally:
+        posix.close(fd)
+
+
+def read_fd(fd: int, limit: int, path: str) -> bytes:
+    """The rest of an open file, at most `limit` bytes; OSError when larger."""
+    parts = []
+    left = limit + 1
+    while left > 0:
+        part = posix.read(fd, min(left, CHUNK))
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        left -= len(part)
+    raise OSError(27, f"larger than {limit} bytes", path)  # EFBIG
+
+
+def write_all(fd: int, data: "bytes | memoryview") -> None:
+    """Write every byte, however often the kernel takes less."""
+    view = memoryview(data)
+    while len(view):
+        view = view[posix.write(fd, view) :]
+
+
+def temporary(path: str, mode: int = 0o600) -> "tuple[int, str]":
+    """A new file beside `path` for writing: (descriptor, name); the umask applies to `mode`.
+
+    The name starts with a dot and tells its maker (host-local pid), so that a later run can clear
+    what a killed one left behind.
+    """
+    stem = join(parent(path), f".neffcache-{posix.getpid()}-")
+    for _ in range(_TEMP_TRIES):
+        name = stem + posix.urandom(6).hex()
+        try:
+            flags = posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
+            return posix.open(name, flags, mode), name
+        except FileExistsError:
+            continue
+    raise FileExistsError(17, "no free temporary name", path)
+
+
+def discard(path: str) -> None:
+    """Remove a file if it is there; never fails."""
+    try:
+        posix.unlink(path)
+    except OSError:
+        pass
+
+
+def publish(path: str, data: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
+    """Write a whole file so that readers see the old or the new one, never a part."""
+    fd, temp = temporary(path, mode)
+    try:
+        try:
+            write_all(fd, data)
+            if sync:
+                posix.fsync(fd)
+        finally:
+            posix.close(fd)
+        posix.rename(temp, path)
+    except BaseException:
+        discard(temp)
+        raise
+    if sync:
+        sync_directory(parent(path))
+
+
+def sync_directory(path: str) -> None:
+    """Make the names in a directory survive a power cut, where the file system can."""
+    try:
+        fd = posix.open(path, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        posix.fsync(fd)
+    except OSError:
+        pass
+    finally:
+        posix.close(fd)
+
+
+def append(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Add bytes at the end of a file in one write, made when missing."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC | posix.O_NOCTTY
+    fd = posix.open(path, flags | posix.O_NONBLOCK, mode)
+    try:
+        write_all(fd, data)
+    finally:
+        posix.close(fd)
+
+
+def make_directories(path: str, mode: int = 0o700) -> None:
+    """Make a directory and what is missing above it."""
+    try:
+        posix.mkdir(path, mode)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        above = parent(path)
+        if above == path:
+            raise
+        make_directories(above, mode)
+        make_directories(path, mode)

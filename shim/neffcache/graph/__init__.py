@@ -1,0 +1,1 @@
+"""Noun: what a compile's input says, as a digest."""

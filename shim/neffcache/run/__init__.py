@@ -1,0 +1,1 @@
+"""Story: one compile through the cache: key, look-up, restore; or compile and keep."""

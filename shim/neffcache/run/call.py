@@ -1,0 +1,212 @@
+"""Story: the whole of one call, and the one place where an unexpected fault ends."""
+
+from neffcache import files, invocation, journal, key
+from neffcache.compiler import identity
+from neffcache.errors import EntryError, StoreError
+from neffcache.invocation import Bypass
+from neffcache.run import restore
+from neffcache.store import local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from neffcache.compiler.identity import Identity
+    from neffcache.config import Config
+    from neffcache.entry.read import Bundle
+    from neffcache.graph.raw import Graph
+    from neffcache.invocation import Invocation
+    from neffcache.key import Key
+    from neffcache.run.miss import Ran
+    from neffcache.store.local import Store
+
+PASS = b"Compiler status PASS\n"
+
+
+class Job:
+    """What a door hands over.
+
+    Attributes:
+        argv: the arguments behind the program's name.
+        cwd: absolute working directory.
+        environ: the caller's environment.
+        config: the settings.
+        script: the real compiler's path.
+        compile: runs the real compiler once and returns how it ended.
+        say: writes bytes to the caller's standard output (True) or error (False).
+    """
+
+    __slots__ = ("argv", "compile", "config", "cwd", "environ", "say", "script")
+    argv: "list[str]"
+    cwd: str
+    environ: "Mapping[bytes, bytes]"
+    config: "Config"
+    script: str
+    compile: "Callable[[], Ran]"
+    say: "Callable[[bool, bytes], None]"
+
+
+class Plan:
+    """A job understood: everything a look-up and a later keep need."""
+
+    __slots__ = ("call", "graph", "identity", "job", "key", "ran", "record", "store")
+    job: Job
+    call: "Invocation"
+    store: "Store"
+    identity: "Identity"
+    key: "Key"
+    graph: "Graph"
+    record: journal.Record
+    ran: "Ran | None"  # once the compiler has run, its status is the answer whatever happens
+
+
+def compile_cached(job: Job) -> "int | None":
+    """Answer one call from the cache, or compile and keep the result.
+
+    Returns:
+        The status to end with (negative: die by that signal), or None when the call is not for
+        the cache: nothing has been started, and the door passes it on to the compiler.
+    """
+    record = journal.Record()
+    plan = Plan()
+    plan.job, plan.record, plan.ran = job, record, None
+    status: "int | None" = None
+    try:
+        status = _answer(plan)
+    except Bypass as reason:
+        record.outcome = reason.outcome
+        record.set(detail=reason.detail)
+        status = _required(plan)
+    except Exception as error:  # the law: a fault of the cache never breaks a compile
+        if job.config.strict:
+            raise
+        status = _fault(plan, error)
+    finish(job.config, record, getattr(plan, "store", None))
+    return status
+
+
+def note_passed(config: "Config", record: journal.Record) -> None:
+    """Write the line of a call that goes to the compiler without a look-up."""
+    try:
+        store = local.open_store(config)
+    except StoreError:
+        store = None
+    finish(config, record, store)
+
+
+def _answer(plan: Plan) -> int:
+    job, record = plan.job, plan.record
+    plan.store = _open_store(job)
+    plan.call = call = invocation.parse(
+        job.argv, job.cwd, allow_savetemps=job.config.allow_savetemps
+    )
+    record.set(graph=call.graph, output=call.output)
+    restore.check_places(call)
+    if not call.target and not job.config.target:
+        raise Bypass("no_target")
+    plan.identity = _identity(job, plan.store)
+    plan.key, plan.graph = key.compute(
+        call, plan.identity.parts, job.environ, job.config.target
+    )
+    record.set(key=plan.key.digest)
+    if not job.config.recache and serve_stored(plan, "hit_local"):
+        return 0
+    from neffcache.run import miss
+
+    return miss.answer(plan)
+
+
+def _open_store(job: Job) -> "Store":
+    try:
+        return local.open_store(job.config)
+    except StoreError as error:
+        job.say(False, files.encode(f"neffcache: {error}: compiling without the cache\n"))
+        raise Bypass("store_unusable", str(error)) from error
+
+
+def _identity(job: Job, store: "Store") -> "Identity":
+    if job.config.compiler_id:
+        return identity.named(job.config.compiler_id, job.script)
+    return identity.identify(job.script, job.environ, f"{store.path}/{local.COMPILERS}")
+
+
+def serve_stored(plan: Plan, outcome: str) -> bool:
+    """Serve the call from the local store if it can; notes what goes wrong."""
+    try:
+        bundle = plan.store.get(plan.key.digest)
+    except EntryError as error:
+        plan.record.note("entry_damaged", str(error))
+        return False
+    except OSError as error:
+        plan.record.note("entry_damaged", f"unreadable: {error.strerror}")
+        return False
+    if bundle is None:
+        return False
+    try:
+        return serve(plan, bundle, outcome)
+    finally:
+        bundle.close()
+
+
+def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
+    """Restore a bundle's files and say PASS; False when that failed (nothing is lost by it)."""
+    record = plan.record
+    try:
+        restore.restore_all(bundle, plan.call, plan.key.digest)
+        restore.mark_contended(plan.store, plan.call.output)
+    except EntryError as error:
+        plan.store.drop(plan.key.digest)
+        record.note("entry_damaged", str(error))
+        return False
+    except OSError as error:
+        record.note("restore_failed", str(error))
+        return False
+    record.outcome = outcome
+    record.set(saved_seconds=bundle.index.seconds, bytes=bundle.index.end)
+    plan.job.say(True, PASS)
+    return True
+
+
+def _fault(plan: Plan, error: Exception) -> "int | None":
+    plan.record.outcome = "internal_error"
+    plan.record.set(detail=f"{type(error).__name__}: {error}")
+    if plan.ran is not None:
+        return plan.ran.status
+    plan.job.say(False, files.encode(f"neffcache: internal error ({error}): compiling without\n"))
+    return _required(plan)
+
+
+def _required(plan: Plan) -> "int | None":
+    """With a hit required, a compile that cannot be served is an error, too."""
+    if not plan.job.config.require_hit or plan.record.outcome == "not_a_compile":
+        return None
+    return refuse(plan)
+
+
+def refuse(plan: Plan) -> int:
+    """End a call that needed a hit: status 3 and one line that names the key."""
+    record = plan.record
+    what = record.fields.get("key") or f"no key ({record.outcome} {record.fields.get('detail')})"
+    plan.job.say(False, files.encode(f"[NEFFCACHE-MISS] {what} {' '.join(plan.job.argv)}\n"))
+    record.outcome = "required_hit_missing"
+    return 3
+
+
+def finish(config: "Config", record: journal.Record, store: "Store | None") -> None:
+    """Write the call's line into the journal and the log; failing to is never an error."""
+    if config.log:
+        _log(config.log, record)
+    if store is None:
+        return
+    try:
+        journal.append(f"{store.path}/{local.JOURNAL}", record)
+    except OSError:
+        pass
+
+
+def _log(path: str, record: journal.Record) -> None:
+    try:
+        files.append(path, record.line(), 0o666)
+    except OSError:
+        pass
+

@@ -1,0 +1,278 @@
+"""Story: after a compile: is the result this compile's own and whole, and if so keep it."""
+
+import posix
+import time
+
+from neffcache import __version__, files, journal, key, locks, neff
+from neffcache.entry import build, index, read, wrapped
+from neffcache.errors import EntryError, StoreError
+from neffcache.invocation import Bypass
+from neffcache.run import restore
+from neffcache.store import keep as keeping
+
+_SCHEMA = 1
+# After the compile the caller waits for us: so long and no longer.
+_SECONDS, _SECONDS_PER_BYTE = 10.0, 1e-9
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.invocation import Invocation
+    from neffcache.locks import Lock
+    from neffcache.run.call import Plan
+    from neffcache.run.miss import Ran
+    from neffcache.store.local import Store
+
+    State = tuple[int, int, int, int]
+
+
+class _NotKept(Exception):
+    """The result is not kept; carries the outcome's id and what exactly."""
+
+    def __init__(self, outcome: str, detail: str = "") -> None:
+        super().__init__(outcome, detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+class Before:
+    """The places of the outputs as they were before the compile, and a guard over the output.
+
+    Attributes:
+        output, log: state of the path; None: not there.
+        wrapped: path -> state, for each place where wrapped_neff.hlo may appear.
+    """
+
+    def __init__(self, store: "Store", call: "Invocation") -> None:
+        self._path = restore.output_lock(store, call.output)
+        self._alone = True
+        self._lock: "Lock | None" = None
+        try:
+            store.directory("locks")
+            self._lock = locks.try_lock(self._path)
+            self._alone = self._lock is not None
+        except (locks.NoLocks, OSError):
+            pass  # without locks there is no guard, as there is no waiting
+        if not self._alone:
+            restore.mark_contended(store, call.output)
+        self.output = files.state(call.output)
+        self.log = files.state(call.logfile)
+        paths = restore.wrapped_paths(call, index.IN_BOTH) if call.wrapper else []
+        self.wrapped = {path: files.state(path) for path in paths}
+
+    def contended(self) -> bool:
+        """Whether another process compiled to, or restored over, the same output meanwhile."""
+        if self._lock is None:
+            return not self._alone
+        return posix.fstat(self._lock.fd).st_size > 0
+
+    def release(self) -> None:
+        """Give the guard up."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def keep(plan: "Plan", before: Before, ran: "Ran") -> bool:
+    """Keep a compile's result if it may be kept; sets the outcome either way.
+
+    Returns:
+        Whether the entry is in the store.
+    """
+    try:
+        _check_run(plan, before, ran)
+        _keep(plan, before, ran)
+    except _NotKept as reason:
+        plan.record.outcome = reason.outcome
+        plan.record.set(detail=reason.detail)
+        return False
+    except keeping.TooLarge as error:
+        plan.record.outcome = "compiled_too_large"
+        plan.record.set(detail=str(error))
+        return False
+    except (StoreError, OSError) as error:
+        plan.record.outcome = "compiled_store_failed"
+        plan.record.set(detail=str(error))
+        return False
+    plan.record.outcome = "compiled"
+    return True
+
+
+def _check_run(plan: "Plan", before: Before, ran: "Ran") -> None:
+    if ran.status < 0:
+        raise _NotKept("compile_killed", f"signal {-ran.status}")
+    if ran.status > 0:
+        raise _NotKept("compile_failed", f"status {ran.status}")
+    if plan.job.config.readonly:
+        raise _NotKept("compiled_readonly")
+    now = files.state(plan.call.output)
+    if now is None or now == before.output:
+        raise _NotKept("neff_not_written", plan.call.output)
+    if not plan.identity.holds():
+        raise _NotKept("compiler_changed")
+    _check_inputs(plan)
+
+
+def _check_inputs(plan: "Plan") -> None:
+    """The graph and every file in the key are read once more: they must say the same."""
+    try:
+        again, _graph = key.compute(
+            plan.call, plan.identity.parts, plan.job.environ, plan.job.config.target
+        )
+    except Bypass as reason:
+        raise _NotKept("inputs_changed", reason.detail) from reason
+    if again.digest != plan.key.digest:
+        raise _NotKept("inputs_changed", plan.call.graph)
+
+
+class _Timed:
+    """Feeds the NEFF check, and gives up when the caller has waited long enough."""
+
+    def __init__(self, size: int) -> None:
+        self.check = neff.Check(size)
+        self._deadline = time.monotonic() + _SECONDS + size * _SECONDS_PER_BYTE
+
+    def __call__(self, data: bytes) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError(110, "keeping the result took too long")
+        self.check.feed(data)
+
+
+def _keep(plan: "Plan", before: Before, ran: "Ran") -> None:
+    opened: "list[int]" = []
+    try:
+        sources = _sources(plan, before, opened)
+        _write(plan, before, ran, sources)
+    finally:
+        for fd in opened:
+            posix.close(fd)
+
+
+def _sources(plan: "Plan", before: Before, opened: "list[int]") -> "list[build.Source]":
+    neff_source = _open(plan.call.output, index.NEFF, index.AT_OUTPUT, opened)
+    found = [neff_source]
+    if plan.call.wrapper:
+        found.append(_wrapped(plan, before, neff_source, opened))
+    if plan.job.config.keep_log:
+        log = _open(plan.call.logfile, index.LOG, index.IN_LOG, opened)
+        found.append(log)
+    return found
+
+
+def _open(path: str, role: str, place: str, opened: "list[int]") -> build.Source:
+    fd = files.open_read(path)
+    opened.append(fd)
+    return build.Source(role, place, fd, posix.fstat(fd).st_size)
+
+
+def _wrapped(
+    plan: "Plan", before: Before, neff_source: build.Source, opened: "list[int]"
+) -> build.Source:
+    """The wrapper that this compile wrote; it must show the NEFF's own bytes."""
+    fresh = [
+        path
+        for path, state in before.wrapped.items()
+        if files.state(path) not in (None, state)
+    ]
+    found = []
+    for path in fresh:
+        place = _place(plan, path, len(before.wrapped))
+        source = _open(path, index.WRAPPED, place, opened)
+        source.segments = wrapped.find(source.fd, source.size, neff_source.fd, neff_source.size)
+        if source.segments is not None:
+            found.append(source)
+    if len(found) != 1:
+        raise _NotKept("wrapper_unproven", f"{len(found)} of {len(fresh)} files hold the NEFF")
+    return found[0]
+
+
+def _place(plan: "Plan", path: str, places: int) -> str:
+    if places == 1:
+        return index.IN_BOTH
+    return index.IN_CWD if files.parent(path) == plan.call.cwd else index.BESIDE
+
+
+def _write(
+    plan: "Plan", before: Before, ran: "Ran", sources: "list[build.Source]"
+) -> None:
+    neff_source = sources[0]
+    found = posix.fstat(neff_source.fd)
+    keeping.make_room(
+        plan.store,
+        sum(source.size for source in sources),
+        keeping.limit(plan.store, plan.job.config.max_size),
+    )
+    timed = _Timed(neff_source.size)
+    fd, temp = keeping.new_file(plan.store, plan.key.digest)
+    try:
+        try:
+            text = manifest(plan, ran)
+            head = index.Index(plan.key.digest, ran.seconds, (len(text), files.digest(text)))
+            build.write(fd, head, text, sources, timed)
+        finally:
+            posix.close(fd)
+        problem = timed.check.finish()
+        if problem:
+            raise _NotKept("neff_incomplete", problem)
+        _check_stable(plan, before, neff_source.fd, found)
+        if len(sources) > 1:
+            _check_bundle(plan, temp)
+        keeping.adopt(plan.store, temp, plan.key.digest)
+    except BaseException:
+        files.discard(temp)
+        raise
+
+
+def _check_stable(plan: "Plan", before: Before, fd: int, found: posix.stat_result) -> None:
+    """Nobody else may have touched the output while it was read."""
+    now = posix.fstat(fd)
+    same = (now.st_size, now.st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+    state = files.state(plan.call.output)
+    in_place = state is not None and state[:2] == (found.st_dev, found.st_ino)
+    if before.contended() or not same or not in_place:
+        raise _NotKept("output_contended", plan.call.output)
+
+
+def _check_bundle(plan: "Plan", temp: str) -> None:
+    """A wrapper that another compile overwrote while it was copied shows itself here."""
+    try:
+        bundle = read.open_bundle(temp, plan.key.digest)
+        try:
+            read.verify(bundle)
+        finally:
+            bundle.close()
+    except EntryError as error:
+        raise _NotKept("wrapper_unproven", str(error)) from error
+
+
+def manifest(plan: "Plan", ran: "Ran") -> bytes:
+    """manifest.json: what the entry is, for people and for `explain`.
+
+    It may leave the host: values of the environment, paths and the maker are digests.
+    """
+    parts: "list[journal.Value]" = []
+    for part in plan.key.parts:
+        shown: "dict[str, journal.Value]" = {"label": part.label, "sha256": part.digest}
+        if is_public(part):
+            shown["text"] = journal.shown(part.value)
+        parts.append(shown)
+    maker = f"{posix.uname().nodename} {posix.getuid()}"
+    return journal.dump({
+        "schema": _SCHEMA,
+        "key": plan.key.digest,
+        "key_format": key.FORMAT,
+        "level": plan.graph.level,
+        "parts": parts,
+        "seconds": round(ran.seconds, 3),
+        "peak_bytes": ran.peak_bytes,
+        "created": round(time.time(), 3),
+        "maker": files.digest(files.encode(maker)),
+        "neffcache": __version__,
+        "signature": None,
+    }).encode()  # fmt: skip
+
+
+def is_public(part: key.Part) -> bool:
+    """Whether a part's text may stand in a manifest: no value of the environment, no path."""
+    if part.label.startswith(("env ", "file ")):
+        return False
+    return part.label.startswith(("compiler", "graph", "target")) or b"/" not in part.value

@@ -1,0 +1,164 @@
+"""Story: a key that the local store does not have: wait, ask the remotes, or compile and keep."""
+
+import time
+
+from neffcache import files, locks
+from neffcache.run import call as calls
+from neffcache.run import keeping
+from neffcache.store import claim
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.locks import Lock
+    from neffcache.queue import Marker
+    from neffcache.remote import Spec
+    from neffcache.run.call import Plan
+
+
+class Ran:
+    """How a run of the real compiler ended.
+
+    Attributes:
+        status: exit status, or minus the signal's number.
+        seconds: wall time.
+        peak_bytes: largest resident memory of one of its processes; 0 when not known.
+    """
+
+    __slots__ = ("peak_bytes", "seconds", "status")
+
+    def __init__(self, status: int, seconds: float, peak_bytes: int) -> None:
+        self.status = status
+        self.seconds = seconds
+        self.peak_bytes = peak_bytes
+
+
+def answer(plan: "Plan") -> int:
+    """The status of a call whose key is not in the local store."""
+    specs = _specs(plan.job.config.remotes)
+    held = _Held(plan)
+    try:
+        if held.serve_after_wait() or _from_remotes(plan, specs):
+            return 0
+        if plan.job.config.require_hit:
+            return calls.refuse(plan)
+        if held.serve_before_compile():
+            return 0
+        status, markers = _compile(plan, specs)
+    finally:
+        held.release()
+    if markers and plan.job.config.upload_wait:
+        from neffcache import queue
+
+        queue.wait_for(markers, plan.job.config.upload_wait)
+    return status
+
+
+def _specs(texts: "tuple[str, ...]") -> "list[Spec]":
+    """The remotes of the settings; their rooms are only loaded when there are any."""
+    if not texts:
+        return []
+    from neffcache import remote
+
+    return remote.specs(texts)
+
+
+class _Held:
+    """The claim on a key, or the place among those who compile it side by side."""
+
+    def __init__(self, plan: "Plan") -> None:
+        self._plan = plan
+        self._lock: "Lock | None" = None
+        self._waited = False
+        self._deadline = time.monotonic() + plan.job.config.wait
+
+    def serve_after_wait(self) -> bool:
+        """Claim the key; when another process held it, serve what that one stored."""
+        config = self._plan.job.config
+        if config.readonly or config.recache or config.require_hit:
+            return False  # nothing will be stored, or nothing stored is wanted
+        try:
+            self._lock = claim.take(self._plan.store, self._plan.key.digest)
+            if self._lock is None:
+                self._waited = True
+                self._lock = claim.wait(self._plan.store, self._plan.key.digest, self._deadline)
+                if self._lock is None:
+                    self._plan.record.note("wait_timeout")
+        except locks.NoLocks as error:
+            self._plan.record.note("no_locks", str(error))
+            return False
+        # Whoever held it a moment ago may have stored the entry between look-up and claim.
+        return calls.serve_stored(self._plan, "hit_waited")
+
+    def serve_before_compile(self) -> bool:
+        """Having waited in vain, let go, so that the others need not wait for this one, too."""
+        if not self._waited or self._lock is None:
+            return False
+        self.release()
+        try:
+            self._lock = claim.slot(self._plan.store, self._plan.key.digest, self._deadline)
+        except locks.NoLocks:
+            return False
+        return calls.serve_stored(self._plan, "hit_waited")
+
+    def release(self) -> None:
+        """Let go of whatever is held."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
+    job = plan.job
+    if job.config.recache or not any(spec.reads for spec in specs):
+        return False
+    from neffcache import cache
+
+    found = cache.fetch(
+        plan.store,
+        plan.key.digest,
+        specs,
+        job.config,
+        job.environ,
+        plan.record,
+        files.parent(plan.call.output),
+    )
+    if found is None:
+        return False
+    try:
+        plan.record.set(remote=found.url)
+        plan.record.set_parts(plan.key)
+        return calls.serve(plan, found.bundle, "hit_remote")
+    finally:
+        found.close()
+
+
+def _compile(plan: "Plan", specs: "list[Spec]") -> "tuple[int, list[Marker]]":
+    """Run the compiler once; keep and queue what it made: (status, markers)."""
+    record = plan.record
+    record.set_parts(plan.key)
+    record.set(cwd=plan.job.cwd, argv=list(plan.job.argv))
+    if plan.job.config.recache:
+        record.note("recache")
+    before = keeping.Before(plan.store, plan.call)
+    try:
+        ran = plan.ran = plan.job.compile()
+        record.set(status=ran.status, compile_seconds=round(ran.seconds, 3))
+        record.set(peak_bytes=ran.peak_bytes)
+        kept = keeping.keep(plan, before, ran)
+    finally:
+        before.release()
+    return ran.status, _queue(plan, specs) if kept else []
+
+
+def _queue(plan: "Plan", specs: "list[Spec]") -> "list[Marker]":
+    if not any(spec.writes for spec in specs):
+        return []
+    from neffcache import queue
+
+    try:
+        markers = queue.enqueue(plan.store, plan.key.digest, specs, plan.job.environ)
+        queue.start_uploaders(plan.store, markers, plan.job.environ)
+    except OSError as error:
+        plan.record.note("queue_failed", str(error))
+        return []
+    return markers

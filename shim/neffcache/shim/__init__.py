@@ -1,0 +1,1 @@
+"""Door: the program that stands in for neuronx-cc."""

@@ -1,0 +1,87 @@
+"""Door: the text of the `neuronx-cc` that stands first on PATH: a few lines of sh around Python."""
+
+from neffcache import __version__
+from neffcache.compiler import find
+
+# Only builtins, and on the way to Python no variable at all: sh's start counts on every hit. Names
+# are ours alone, because assigning one that the caller has exported would change it for the
+# compiler. PATH is taken apart by hand: an IFS walk drops a last empty element, and needs set -f.
+_TEXT = """\
+#!/bin/sh
+{marker}1
+# Written by `neffcache install` ({version}); do not edit. The real neuronx-cc lies behind it on PATH.
+if [ -x {python} ] && [ -r {landmark} ] && [ -r {start} ]; then
+    exec {python} -I -S {start} "${{LC_CTYPE+1}}" "$0" "$@"
+fi
+# The cache or its Python is gone: become the next neuronx-cc on PATH that is not one of these.
+_neffcache_usable() {{
+    [ -f "$1" ] && [ -x "$1" ] || return 1
+    _neffcache_one= _neffcache_two=
+    {{
+        IFS= read -r _neffcache_one
+        case $_neffcache_one in '#!'*) IFS= read -r _neffcache_two ;; esac
+    }} 2>/dev/null <"$1"
+    case $_neffcache_two in '{marker}'*) return 1 ;; esac
+    case ":${{{active}-}}:" in *":$1:"*) return 1 ;; esac
+}}
+_neffcache_search() {{
+    _neffcache_found=${{NEFFCACHE_COMPILER-}}
+    _neffcache_usable "$_neffcache_found" && return
+    _neffcache_rest=$PATH:
+    while [ "$_neffcache_rest" ]; do
+        _neffcache_found=${{_neffcache_rest%%:*}}
+        _neffcache_found=${{_neffcache_found:-.}}/{program}
+        _neffcache_rest=${{_neffcache_rest#*:}}
+        _neffcache_usable "$_neffcache_found" && return
+    done
+    return 1
+}}
+if ! _neffcache_search; then
+    printf '%s\\n' 'neffcache: no real neuronx-cc on PATH, and the Python of the cache is gone; activate the Neuron environment and run `neffcache install` again' >&2
+    exit 127
+fi
+printf '%s\\n' 'neffcache: the Python of the cache is gone, compiling without it; run `neffcache install` again' >&2
+{active}=${{{active}:+${active}:}}$_neffcache_found
+export {active}
+set -- "$_neffcache_found" "$@"
+unset _neffcache_found _neffcache_rest _neffcache_one _neffcache_two
+exec "$@"
+"""
+_BETWEEN = ("\n    exec ", ' "${LC_CTYPE+1}"')
+
+
+def render(python: str, landmark: str, start: str) -> str:
+    """The shim's text.
+
+    Args:
+        python: the interpreter, absolute.
+        landmark: a file of its standard library, to see that it is whole.
+        start: what it runs, with: whether LC_CTYPE is set ("1" or ""), $0, the arguments.
+    """
+    return _TEXT.format(
+        marker=find.MARKER.decode(),
+        version=__version__,
+        python=quote(python),
+        landmark=quote(landmark),
+        start=quote(start),
+        active=find.ACTIVE.decode(),
+        program=find.PROGRAM,
+    )
+
+
+def quote(text: str) -> str:
+    """One word for sh, whatever is in it."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def recorded(text: str) -> tuple[str, str]:
+    """(interpreter, start file) of a shim's text; ("", "") when it holds none."""
+    import shlex
+
+    _, found, rest = text.partition(_BETWEEN[0])
+    command, ended, _ = rest.partition(_BETWEEN[1])
+    try:
+        words = shlex.split(command) if found and ended else []
+    except ValueError:
+        words = []
+    return (words[0], words[3]) if words[1:3] == ["-I", "-S"] and len(words) == 4 else ("", "")

@@ -1,0 +1,1 @@
+"""The graph: reading it, and rewriting it as flags, weights, kernels and collectives demand."""
