@@ -1,3 +1,5 @@
 """neffcache: a compiler cache in front of neuronx-cc."""
 
-__version__ = "0.1.0"
+from neffcache.version import __version__
+
+__all__ = ["__version__"]

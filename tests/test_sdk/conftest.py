@@ -20,44 +20,38 @@ class Compiler:
         self.cwd = cwd
         self.script = BIN / "neuronx-cc"
 
-    def __call__(self, *arguments: str | Path, cwd: Path | None = None, **switches: str) -> Done:
+    def __call__(
+        self, *arguments: str | Path, env: dict[str, str] | None = None, **switches: str
+    ) -> Done:
         """Run neuronx-cc; keywords are switches: FAIL="none" sets SDKSTANDIN_FAIL."""
-        return self._run([self.script, *arguments], cwd, switches)
+        named = {f"SDKSTANDIN_{name}": value for name, value in switches.items()}
+        return self._run([self.script, *arguments], {**(env or {}), **named})
 
-    def compile(self, graph: Path, *flags: str, **switches: str) -> Path:
+    def compile(
+        self, graph: Path, *flags: str, env: dict[str, str] | None = None, **switches: str
+    ) -> Path:
         """Compile for trn1, which must succeed, and return the NEFF."""
         output = graph.with_suffix(".neff")
-        done = self(
-            *("compile", "--framework=XLA", graph, "--output", output, "--target=trn1", *flags),
-            **switches,
-        )
+        line = ("compile", "--framework=XLA", graph, "--output", output, "--target=trn1", *flags)
+        done = self(*line, env=env, **switches)
         assert done.returncode == 0, done.stderr
         return output
 
     def neff_run(self, *arguments: str | Path) -> Done:
-        return self._run([BIN / "neff-run", *arguments], None, {})
+        return self._run([BIN / "neff-run", *arguments], {})
 
-    def _run(self, command: list[str | Path], cwd: Path | None, switches: dict[str, str]) -> Done:
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("SDK", "NEURON"))}
-        environ.update(
-            (
-                name if "_" in name and name.split("_")[0] in _FAMILIES else f"SDKSTANDIN_{name}",
-                value,
-            )
-            for name, value in switches.items()
-        )
+    def _run(self, command: list[str | Path], env: dict[str, str]) -> Done:
+        families = ("SDKSTANDIN_", "NEURON_", "NKI_", "XLA_")
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(families)}
         return subprocess.run(
             [str(word) for word in command],
-            cwd=cwd or self.cwd,
-            env=environ,
+            cwd=self.cwd,
+            env={**plain, **env},
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
-
-
-_FAMILIES = ("NEURON", "XLA", "NKI")
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 import posix
 import time
 
-from neffcache import __version__, files, journal, key, locks, neff
+from neffcache import files, journal, key, locks, neff
 from neffcache.entry import build, index, read, wrapped
 from neffcache.errors import EntryError, StoreError
 from neffcache.invocation import Bypass
 from neffcache.run import restore
 from neffcache.store import keep as keeping
+from neffcache.version import __version__
 
 _SCHEMA = 1
 # After the compile the caller waits for us: so long and no longer.

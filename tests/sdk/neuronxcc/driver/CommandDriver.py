@@ -1,4 +1,4 @@
-"""The `neuronx-cc` program: what it is asked to do besides compiling, and its exit status."""  # noqa: N999
+"""The `neuronx-cc` program: what it is asked to do besides compiling, and its exit status."""
 
 from __future__ import annotations
 
