@@ -7,7 +7,7 @@ from neffcache.errors import SettingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 PREFIX = b"NEFFCACHE_"
 # Says to a child of a compile that it is one; set by us, never by a user.
@@ -33,7 +33,12 @@ OPTIONS = (
     ("compiler", "path", "", "the real neuronx-cc; empty: the next one on PATH"),
     ("compiler_id", "text", "", "names a compiler that cannot be identified by its package"),
     ("target", "text", "", "what a missing --target stands for on this host, for the key"),
-    ("allow_savetemps", "bool", "false", "cache `--pipeline compile SaveTemps`, less its extra files"),
+    (
+        "allow_savetemps",
+        "bool",
+        "false",
+        "cache `--pipeline compile SaveTemps`, less its extra files",
+    ),
     ("keep_log", "bool", "false", "keep the compiler's log in the entry (it then leaves the host)"),
 )
 _TRUE = ("1", "true", "yes", "on")
@@ -149,8 +154,8 @@ def user_file(environ: "Mapping[bytes, bytes]") -> str:
 
 
 def _from_files(environ: "Mapping[bytes, bytes]") -> "tuple[dict[str, str], dict[str, str]]":
-    texts: "dict[str, str]" = {}
-    origins: "dict[str, str]" = {}
+    texts: dict[str, str] = {}
+    origins: dict[str, str] = {}
     named = files.decode(environ.get(b"NEFFCACHE_CONFIG", b""))
     for path in (named,) if named else (SYSTEM_FILE, user_file(environ)):
         if not path:
@@ -168,9 +173,7 @@ def _from_files(environ: "Mapping[bytes, bytes]") -> "tuple[dict[str, str], dict
     return texts, origins
 
 
-def _read_lines(
-    path: str, text: str, texts: "dict[str, str]", origins: "dict[str, str]"
-) -> None:
+def _read_lines(path: str, text: str, texts: "dict[str, str]", origins: "dict[str, str]") -> None:
     for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -238,7 +241,7 @@ def _list(text: str) -> "tuple[str, ...]":
     return tuple(text.replace(",", " ").split())
 
 
-_PARSERS = {
+_PARSERS: "dict[str, Callable[[str], object]]" = {
     "bool": _bool,
     "seconds": _seconds,
     "size": size,

@@ -1,4 +1,4 @@
-"""Ground: paths, bounded reads, atomic writes, hashing; by `posix`, as `os` costs a fifth of a start."""
+"""Ground: paths, reads, atomic writes, hashing; by `posix`: `os` costs a fifth of a start."""
 
 import posix
 import sys
@@ -78,7 +78,7 @@ def new_hash(size: int) -> "Hash":
     if size < SMALL:
         for name in ("_sha2", "_sha256"):
             try:
-                made: "Hash" = __import__(name).sha256()
+                made: Hash = __import__(name).sha256()
                 return made
             except ImportError:
                 continue
@@ -115,7 +115,7 @@ def read(path: str, limit: int) -> bytes:
 
 def read_fd(fd: int, limit: int, path: str) -> bytes:
     """The rest of an open file, at most `limit` bytes; OSError when larger."""
-    parts = []
+    parts: list[bytes] = []
     left = limit + 1
     while left > 0:
         part = posix.read(fd, min(left, CHUNK))
@@ -129,7 +129,7 @@ def read_fd(fd: int, limit: int, path: str) -> bytes:
 def write_all(fd: int, data: "bytes | memoryview") -> None:
     """Write every byte, however often the kernel takes less."""
     view = memoryview(data)
-    while len(view):
+    while len(view) > 0:
         view = view[posix.write(fd, view) :]
 
 

@@ -72,7 +72,7 @@ class _Reader:
         self.argv = argv
         self.at = 0
         self.allow_savetemps = allow_savetemps
-        self.inputs: "list[str]" = []
+        self.inputs: list[str] = []
         self.loose = False  # an unknown option stands before: the next word may be its value
         self.subcommand = ""
         self.made = made = Invocation()

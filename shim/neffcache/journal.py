@@ -24,8 +24,8 @@ class Record:
     def __init__(self) -> None:
         self.started = time.time()
         self.outcome = ""
-        self.fields: "dict[str, Value]" = {}
-        self.notes: "list[Value]" = []
+        self.fields: dict[str, Value] = {}
+        self.notes: list[Value] = []
 
     def set(self, **fields: "Value") -> None:
         """Add named facts."""
@@ -41,7 +41,7 @@ class Record:
 
     def line(self) -> bytes:
         """The line as it is appended."""
-        head: "dict[str, Value]" = {
+        head: dict[str, Value] = {
             "v": 1,
             "time": round(self.started, 3),
             "pid": posix.getpid(),

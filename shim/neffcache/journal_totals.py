@@ -151,10 +151,9 @@ def _open_pair(directory: str) -> tuple[BinaryIO | None, BinaryIO | None]:
         if current is not None:
             current.close()
         raise
-    if current is not None and old is not None:
-        if os.path.sameopenfile(current.fileno(), old.fileno()):
-            old.close()
-            old = None
+    if current and old and os.path.sameopenfile(current.fileno(), old.fileno()):
+        old.close()
+        old = None
     return current, old
 
 

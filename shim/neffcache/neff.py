@@ -18,7 +18,7 @@ class Check:
         self._size = size
         self._head = b""
         self._left = 0
-        self._gunzip: "zlib._Decompress | None" = None
+        self._gunzip: zlib._Decompress | None = None
         self._tar = _TarWalk()
         self._problem = ""
         self._started = False

@@ -1,28 +1,40 @@
 """World: what a remote is, and how the URL in a setting becomes one; each opened lazily by scheme."""
 
+from neffcache import files
 from neffcache.errors import RemoteError, SettingError
 
 MODES = ("ro", "rw", "wo")
-# scheme -> module:Class, and what to install when the module cannot be imported.
-SCHEMES = {
-    "file": ("neffcache.remotes.file:FileRemote", ""),
+ENVIRONMENT = "env:"
+# Options that every remote has. Their values are never secrets.
+COMMON = ("mode", "credential")
+# scheme -> module:Class, what to do when the module cannot be imported, further options.
+SCHEMES: "dict[str, tuple[str, str, tuple[str, ...]]]" = {
+    "file": ("neffcache.remotes.file:FileRemote", "", ()),
 }
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import NoReturn, Protocol
+
+    # Is given the bytes of the object that have passed so far, again and again while work goes
+    # on: whoever hears nothing for long enough gives the remote up. May raise to end the transfer.
+    Progress = Callable[[int], None]
 
     class Remote(Protocol):
-        """A place of named immutable objects; files cross it, not bytes."""
+        """A place of named immutable objects; files cross it, not bytes.
 
-        def fetch(self, name: str, into: str, progress: "Callable[[int], None]") -> bool:
-            """Copy an object into a file; False when absent; RemoteError when it cannot tell."""
+        Made by Class(spec, environ). Methods raise RemoteError when the remote cannot tell or
+        cannot do it now, RefusedError when it never will, OSError when the local file is at fault.
+        """
 
-        def store(self, name: str, path: str) -> bool:
+        def fetch(self, name: str, into: str, progress: Progress) -> bool:
+            """Write an object into a file, replacing what is in it; False when it is absent."""
+
+        def store(self, name: str, path: str, progress: Progress) -> bool:
             """Publish a file under a name, create-only: False when the name already stands."""
 
-        def exists(self, names: "Iterable[str]") -> "set[str]":
+        def exists(self, names: Iterable[str]) -> set[str]:
             """Which of the names stand there."""
 
 
@@ -32,7 +44,7 @@ class Spec:
     Attributes:
         url: without secrets and options: fit for logs, markers and messages.
         scheme: e.g. "file".
-        location: what follows "scheme://".
+        location: what follows "scheme://", percent-encoded as given.
         mode: ro, rw or wo.
         credential: where the secret comes from ("env:NAME"), or "" when none is needed.
         options: every other option of the URL.
@@ -57,3 +69,148 @@ class Spec:
     def writes(self) -> bool:
         """Whether new entries go there."""
         return self.mode != "ro"
+
+    def text(self) -> str:
+        """The URL with what is needed to open it again, less the mode; holds no secret."""
+        options = sorted(self.options.items())
+        if self.credential:
+            options.append(("credential", self.credential))
+        query = "&".join(f"{name}={value}" for name, value in options)
+        return f"{self.url}?{query}" if query else self.url
+
+
+def parse(text: str) -> Spec:
+    """The remote that a URL names.
+
+    Raises:
+        SettingError: one line with the URL (redacted), what is wrong and the remedy.
+    """
+    scheme, mark, rest = text.partition("://")
+    if not mark or scheme not in SCHEMES:
+        _wrong(text, "unknown scheme" if mark else "not a URL", f"known are {_known()}")
+    location, _, query = rest.partition("?")
+    if "@" in location.partition("/")[0]:
+        _wrong(text, "it holds a user or password", "take that out and use ?credential=env:NAME")
+    options = _options(text, query, COMMON + SCHEMES[scheme][2])
+    if scheme == "file":
+        location = _absolute(text, location)
+    return Spec(scheme, location, options)
+
+
+def specs(texts: "tuple[str, ...]") -> "list[Spec]":
+    """The remotes of a setting, in order.
+
+    Raises:
+        SettingError: one is malformed, or one place is named twice for the same purpose.
+    """
+    found: list[Spec] = []
+    for text in texts:
+        spec = parse(text)
+        for other in found:
+            twice = spec.reads and other.reads or spec.writes and other.writes
+            if other.url == spec.url and twice:
+                _wrong(text, "named twice", "remove one of the two")
+        found.append(spec)
+    return found
+
+
+def shown(text: str) -> str:
+    """A URL fit for a message: no user, no password, no fragment, no value of a doubtful option."""
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        scheme, rest = "", text
+    rest, _, query = rest.partition("?")
+    if scheme != "file":
+        rest = rest.partition("#")[0]
+    authority, slash, path = rest.partition("/")
+    clean = f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    return f"{clean}?{_shown_query(scheme, query)}" if query else clean
+
+
+def open_remote(spec: Spec, environ: "Mapping[bytes, bytes]") -> "Remote":
+    """The remote itself.
+
+    Raises:
+        RemoteError: its credential or what it needs to be installed is missing.
+    """
+    if spec.credential and not secret(spec, environ):
+        raise RemoteError(f"{spec.credential} is not set", "export it or remove credential=")
+    target, remedy, _options = SCHEMES[spec.scheme]
+    module, _, name = target.partition(":")
+    try:
+        loaded = __import__(module, fromlist=[name])
+    except ImportError as error:
+        raise RemoteError(f"{spec.scheme}:// needs what is not there ({error})", remedy) from error
+    made: Remote = getattr(loaded, name)(spec, environ)
+    return made
+
+
+def secret(spec: Spec, environ: "Mapping[bytes, bytes]") -> bytes:
+    """What the credential source holds in this environment; b"" when nothing or none is needed."""
+    if not spec.credential:
+        return b""
+    return environ.get(files.encode(spec.credential[len(ENVIRONMENT) :]), b"")
+
+
+def unquote(text: str) -> str:
+    """Undo percent-encoding: how a URL names a path with blanks, commas or question marks."""
+    head, *rest = files.encode(text).split(b"%")
+    for part in rest:
+        try:
+            head += bytes.fromhex(part[:2].decode("ascii")) + part[2:]
+        except ValueError:
+            head += b"%" + part
+    return files.decode(head)
+
+
+def _known() -> str:
+    return ", ".join(f"{scheme}://" for scheme in sorted(SCHEMES))
+
+
+def _wrong(text: str, problem: str, remedy: str) -> "NoReturn":
+    raise SettingError(f"NEFFCACHE_REMOTES: {shown(text)}: {problem}", remedy)
+
+
+def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]":
+    found: dict[str, str] = {}
+    for pair in query.split("&") if query else ():
+        name, _, value = pair.partition("=")
+        if name not in known:
+            remedy = (
+                f"known are {', '.join(known)}; a secret goes into a variable: credential=env:NAME"
+            )
+            _wrong(text, f"unknown option {name}", remedy)
+        if name in found:
+            _wrong(text, f"option {name} stands twice", "remove one of the two")
+        found[name] = value
+    if found.get("mode", "rw") not in MODES:
+        _wrong(text, "its mode is not known", f"use one of {', '.join(MODES)}")
+    if "credential" in found and not _is_source(found["credential"]):
+        _wrong(text, "its credential is not a source", "name a variable: credential=env:NAME")
+    return found
+
+
+def _is_source(text: str) -> bool:
+    name = text[len(ENVIRONMENT) :]
+    return text.startswith(ENVIRONMENT) and name.isascii() and name.isidentifier()
+
+
+def _absolute(text: str, location: str) -> str:
+    """The path of a file URL: absolute, no dots, no doubled or last slash."""
+    parts = [part for part in location.split("/") if part]
+    if not location.startswith("/") or not parts:
+        _wrong(text, "its path is not absolute", "use three slashes: file:///mnt/cache")
+    if "." in parts or ".." in parts or "\0" in unquote(location):
+        _wrong(text, "its path holds dots", "write the path out")
+    return "/" + "/".join(parts)
+
+
+def _shown_query(scheme: str, query: str) -> str:
+    plain = COMMON + (SCHEMES[scheme][2] if scheme in SCHEMES else ())
+    shown_pairs = []
+    for pair in query.split("&"):
+        name, mark, value = pair.partition("=")
+        known = name == "credential" and _is_source(value) or name == "mode" and value in MODES
+        known = known or name in plain and name not in COMMON
+        shown_pairs.append(pair if known else f"{name}=***" if mark else "***")
+    return "&".join(shown_pairs)

@@ -1,3 +1,3 @@
-"""Ground: the version; in a room of its own, as the shim starts without the package's front room."""
+"""Ground: the version; a room of its own, as the shim starts without the front room."""
 
 __version__ = "0.1.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from neuronxcc.driver.arguments import parse
 from neuronxcc.driver.effective import environment, flags
 from neuronxcc.errors import UsageError

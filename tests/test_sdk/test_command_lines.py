@@ -7,30 +7,39 @@ import os
 from pathlib import Path
 
 import pytest
+
 from neuronxcc import neff
 from test_sdk import graphs
-from test_sdk.conftest import Compiler
+from test_sdk.compiler import Compiler
 
 # name -> (command line, effective flags to see). {d} is an absolute directory with the graphs.
 LINES: dict[str, tuple[str, dict[str, str]]] = {
     "2022: global flag first": (
-        "--target=trn1 compile --framework XLA {d}/in.hlo.pb --output {d}/out.neff"
-        " --model-type=transformer --verbose=35",
+        (
+            "--target=trn1 compile --framework XLA {d}/in.hlo.pb --output {d}/out.neff"
+            " --model-type=transformer --verbose=35"
+        ),
         {"target": "trn1", "model-type": "transformer"},
     ),
     "2024: target after the subcommand": (
-        "compile --target=trn1 --framework=XLA {d}/in.hlo_module.pb --output {d}/out.neff"
-        " -O1 --verbose=35",
+        (
+            "compile --target=trn1 --framework=XLA {d}/in.hlo_module.pb --output {d}/out.neff"
+            " -O1 --verbose=35"
+        ),
         {"target": "trn1", "optlevel": "1"},
     ),
     "2025: target after the output": (
-        "compile --framework=XLA {d}/in.hlo_module.pb --output {d}/out.neff --target=trn2"
-        " --lnc=2 --verbose=35",
+        (
+            "compile --framework=XLA {d}/in.hlo_module.pb --output {d}/out.neff --target=trn2"
+            " --lnc=2 --verbose=35"
+        ),
         {"target": "trn2", "logical-nc-config": "2"},
     ),
     "PJRT fast path": (
-        "compile --framework=XLA --target=trn1 --verbose=35 --enable-internal-neff-wrapper"
-        " --output={d}/file.neff {d}/file.code --model-type transformer",
+        (
+            "compile --framework=XLA --target=trn1 --verbose=35 --enable-internal-neff-wrapper"
+            " --output={d}/file.neff {d}/file.code --model-type transformer"
+        ),
         {"model-type": "transformer"},
     ),
     "trace: a directory": (
@@ -42,23 +51,31 @@ LINES: dict[str, tuple[str, dict[str, str]]] = {
         {"auto-cast": "matmult"},
     ),
     "native: StableHLO": (
-        "compile {d}/module.mlir --framework XLA --target trn2 --model-type transformer --lnc 2"
-        " -O1 --auto-cast=none --output {d}/module.neff --internal-max-instruction-limit 20",
+        (
+            "compile {d}/module.mlir --framework XLA --target trn2 --model-type transformer --lnc 2"
+            " -O1 --auto-cast=none --output {d}/module.neff --internal-max-instruction-limit 20"
+        ),
         {"logical-nc-config": "2", "auto-cast": "none", "optlevel": "1"},
     ),
     "native: HLO": (
-        "compile {d}/in.hlo.pb --framework XLA --target trn1 --model-type transformer --lnc 1"
-        " -O1 --auto-cast=none --output {d}/module.neff",
+        (
+            "compile {d}/in.hlo.pb --framework XLA --target trn1 --model-type transformer --lnc 1"
+            " -O1 --auto-cast=none --output {d}/module.neff"
+        ),
         {"logical-nc-config": "1"},
     ),
     "vLLM": (
-        "compile {d}/model/graph.hlo --framework XLA --target trn1 --output {d}/graph_0a1b.neff"
-        " --logfile {d}/log-neuron-cc.txt --enable-saturate-infinity -O2",
+        (
+            "compile {d}/model/graph.hlo --framework XLA --target trn1 --output {d}/graph_0a1b.neff"
+            " --logfile {d}/log-neuron-cc.txt --enable-saturate-infinity -O2"
+        ),
         {"optlevel": "2"},
     ),
     "nkipy: relative output, SaveTemps": (
-        "compile --framework XLA {d}/hlo_module.pb --pipeline compile SaveTemps --target trn1"
-        " --output=NAME.neff --lnc 1",
+        (
+            "compile --framework XLA {d}/hlo_module.pb --pipeline compile SaveTemps --target trn1"
+            " --output=NAME.neff --lnc 1"
+        ),
         {"logical-nc-config": "1"},
     ),
     "default output": ("compile --framework XLA {d}/in.hlo.pb --target inf2", {"target": "inf2"}),

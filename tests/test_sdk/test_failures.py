@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+
 from test_sdk import graphs
-from test_sdk.conftest import Compiler
+from test_sdk.compiler import Compiler
 
 BROKEN = {
     "empty": b"",

@@ -9,9 +9,10 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+
 from neuronxcc import neff, run, xla
 from test_sdk import graphs
-from test_sdk.conftest import Compiler
+from test_sdk.compiler import Compiler
 from test_sdk.numbers import same
 
 A = np.arange(6, dtype=np.float32).reshape(2, 3)

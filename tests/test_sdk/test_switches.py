@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from neuronxcc import neff
 from test_sdk import graphs
-from test_sdk.conftest import Compiler
+from test_sdk.compiler import Compiler
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def candidates(environ: "Mapping[bytes, bytes]", cwd: str) -> "list[str]":
     """Every executable regular neuronx-cc on PATH that is not a shim, in order, each once."""
-    found: "list[str]" = []
+    found: list[str] = []
     seen = set()
     for element in files.decode(environ.get(b"PATH", _DEFAULT_PATH)).split(":"):
         path = files.join(files.join(cwd, element) if element else cwd, PROGRAM)

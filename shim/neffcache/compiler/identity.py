@@ -1,6 +1,4 @@
-"""World: which compiler a script starts, remembered between calls as long as its files stand still."""
-
-import posix
+"""World: which compiler a script starts, remembered as long as its files stand still."""
 
 from neffcache import files
 from neffcache.invocation import Bypass

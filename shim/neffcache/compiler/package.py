@@ -16,7 +16,7 @@ class _Watch:
     """Collects what was looked at, as it was just before."""
 
     def __init__(self) -> None:
-        self.seen: "list[tuple[str, tuple[int, int, int, int] | None]]" = []
+        self.seen: list[tuple[str, tuple[int, int, int, int] | None]] = []
 
     def __call__(self, path: str) -> str:
         self.seen.append((path, files.state(path)))
@@ -82,7 +82,7 @@ class _Prefix:
     def _sites(self, prefixes: "list[str]") -> "list[str]":
         if not self.version:
             raise _odd("the interpreter's version cannot be told from its name")
-        found: "list[str]" = []
+        found: list[str] = []
         for prefix in [*prefixes, *(["/usr/local"] if "/usr" in prefixes else [])]:
             for library in ("lib", "lib64"):
                 base = f"{prefix}/{library}"
@@ -95,7 +95,7 @@ class _Prefix:
 
 def _one_site(prefix: _Prefix) -> str:
     """The site-packages directory that holds the package; by identity, as lib64 is often a link."""
-    found: "dict[object, str]" = {}
+    found: dict[object, str] = {}
     for site in prefix.sites:
         state = files.state(f"{site}/{PACKAGE}")
         if state is not None:
@@ -107,9 +107,7 @@ def _one_site(prefix: _Prefix) -> str:
     return next(iter(found.values()))
 
 
-def _identity(
-    path: str, script: Script, prefix: _Prefix, site: str, watch: _Watch
-) -> Identity:
+def _identity(path: str, script: Script, prefix: _Prefix, site: str, watch: _Watch) -> Identity:
     dists = [name for name in posix.listdir(site) if _is_dist(name)]
     if len(dists) != 1:
         raise _odd(f"{len(dists)} {_DIST}*.dist-info in {site}")
@@ -161,7 +159,7 @@ def own_lines(record: bytes) -> "list[bytes]":
 def _requires(sites: "list[str]", metadata: str) -> "list[str]":
     """ "name version" of every installed package that it needs, directly or through others."""
     installed = _installed(sites)
-    found: "dict[str, str]" = {}
+    found: dict[str, str] = {}
     waiting = [metadata]
     while waiting:
         for name in required_names(files.read(waiting.pop(), _MOST_TEXT)):
@@ -173,7 +171,7 @@ def _requires(sites: "list[str]", metadata: str) -> "list[str]":
 
 def _installed(sites: "list[str]") -> "dict[str, tuple[str, str]]":
     """name -> (version, path of METADATA) of every package in the directories."""
-    found: "dict[str, tuple[str, str]]" = {}
+    found: dict[str, tuple[str, str]] = {}
     for site in sites:
         for entry in posix.listdir(site):
             if not entry.endswith(".dist-info"):
@@ -190,7 +188,9 @@ def required_names(metadata: bytes) -> "list[str]":
     names = []
     for line in metadata.partition(b"\n\n")[0].split(b"\n"):
         if line.startswith(b"Requires-Dist:"):
-            need, _, marker = line[len(b"Requires-Dist:") :].decode("utf-8", "replace").partition(";")
+            need, _, marker = (
+                line[len(b"Requires-Dist:") :].decode("utf-8", "replace").partition(";")
+            )
             if "extra" not in marker:
                 names.append(normal(_leading_name(need.strip())))
     return names

@@ -1,4 +1,4 @@
-"""World: read a neuronx-cc script: is it the plain console script of the package, and by whom run."""
+"""World: read a neuronx-cc script: is it a plain console script, and who runs it."""
 
 from neffcache import files
 from neffcache.invocation import Bypass

@@ -31,11 +31,15 @@ class Source:
         self.place = place
         self.fd = fd
         self.size = size
-        self.segments: "list[Segment] | None" = None
+        self.segments: list[Segment] | None = None
 
 
 def write(
-    out: int, head: Index, manifest: bytes, sources: "Sequence[Source]", tap: "Callable[[bytes], None]"
+    out: int,
+    head: Index,
+    manifest: bytes,
+    sources: "Sequence[Source]",
+    tap: "Callable[[bytes], None]",
 ) -> None:
     """Write a bundle into an empty file; fills in the index's members.
 
@@ -56,10 +60,9 @@ def write(
         head.members.append(member)
     # Digests have a fixed length, so the index's size is known before they are.
     head.place(len(head.text()))
-    for source, member in zip(sources, head.members):
+    for source, member in zip(sources, head.members, strict=True):
         _copy(out, source, member, tap if member is head.members[0] else _no_tap)
-        tap_end = member.offset + member.stored
-        _pad(out, tap_end)
+        _pad(out, member.offset + member.stored)
     _put(out, head.manifest_offset - BLOCK, "manifest.json", manifest)
     _put(out, 0, "index", head.text())
     posix.ftruncate(out, head.end)
@@ -116,9 +119,7 @@ def _write_at(out: int, data: bytes, at: int) -> None:
 
 def header(name: str, size: int) -> bytes:
     """A ustar header for a plain file: mode 0600, no owner, time 0."""
-    number = (
-        f"{size:011o}\0".encode() if size < _OCTAL_END else b"\x80" + size.to_bytes(11, "big")
-    )
+    number = f"{size:011o}\0".encode() if size < _OCTAL_END else b"\x80" + size.to_bytes(11, "big")
     block = bytearray(BLOCK)
     block[0 : len(name)] = name.encode()
     block[100:124] = b"0000600\0" + b"0000000\0" * 2

@@ -81,7 +81,7 @@ class Index:
         self.seconds = seconds
         self.manifest_size, self.manifest_digest = manifest
         self.manifest_offset = 0
-        self.members: "list[Member]" = []
+        self.members: list[Member] = []
         self.end = 0
 
     def member(self, role: str) -> "Member | None":

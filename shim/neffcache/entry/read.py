@@ -1,4 +1,4 @@
-"""Noun: read a bundle: check it against its key, restore its files, every byte hashed on the way."""
+"""Noun: read a bundle: check it against its key, restore its files, every byte hashed."""
 
 import posix
 

@@ -84,7 +84,7 @@ def hash_file(path: str, forbidden: bytes = b"") -> "tuple[str, int]":
 
 
 def _read_directory(path: str) -> Graph:
-    found: "list[tuple[bytes, str]]" = []
+    found: list[tuple[bytes, str]] = []
     _walk(path, "", found, 0)
     found.sort()
     made = files.new_hash(0)

@@ -70,7 +70,7 @@ def compile_cached(job: Job) -> "int | None":
     record = journal.Record()
     plan = Plan()
     plan.job, plan.record, plan.ran = job, record, None
-    status: "int | None" = None
+    status: int | None = None
     try:
         status = _answer(plan)
     except Bypass as reason:
@@ -105,9 +105,7 @@ def _answer(plan: Plan) -> int:
     if not call.target and not job.config.target:
         raise Bypass("no_target")
     plan.identity = _identity(job, plan.store)
-    plan.key, plan.graph = key.compute(
-        call, plan.identity.parts, job.environ, job.config.target
-    )
+    plan.key, plan.graph = key.compute(call, plan.identity.parts, job.environ, job.config.target)
     record.set(key=plan.key.digest)
     if not job.config.recache and serve_stored(plan, "hit_local"):
         return 0
@@ -209,4 +207,3 @@ def _log(path: str, record: journal.Record) -> None:
         files.append(path, record.line(), 0o666)
     except OSError:
         pass
-

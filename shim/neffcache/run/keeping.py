@@ -46,7 +46,7 @@ class Before:
     def __init__(self, store: "Store", call: "Invocation") -> None:
         self._path = restore.output_lock(store, call.output)
         self._alone = True
-        self._lock: "Lock | None" = None
+        self._lock: Lock | None = None
         try:
             store.directory("locks")
             self._lock = locks.try_lock(self._path)
@@ -139,7 +139,7 @@ class _Timed:
 
 
 def _keep(plan: "Plan", before: Before, ran: "Ran") -> None:
-    opened: "list[int]" = []
+    opened: list[int] = []
     try:
         sources = _sources(plan, before, opened)
         _write(plan, before, ran, sources)
@@ -170,9 +170,7 @@ def _wrapped(
 ) -> build.Source:
     """The wrapper that this compile wrote; it must show the NEFF's own bytes."""
     fresh = [
-        path
-        for path, state in before.wrapped.items()
-        if files.state(path) not in (None, state)
+        path for path, state in before.wrapped.items() if files.state(path) not in (None, state)
     ]
     found = []
     for path in fresh:
@@ -192,9 +190,7 @@ def _place(plan: "Plan", path: str, places: int) -> str:
     return index.IN_CWD if files.parent(path) == plan.call.cwd else index.BESIDE
 
 
-def _write(
-    plan: "Plan", before: Before, ran: "Ran", sources: "list[build.Source]"
-) -> None:
+def _write(plan: "Plan", before: Before, ran: "Ran", sources: "list[build.Source]") -> None:
     neff_source = sources[0]
     found = posix.fstat(neff_source.fd)
     keeping.make_room(
@@ -250,9 +246,9 @@ def manifest(plan: "Plan", ran: "Ran") -> bytes:
 
     It may leave the host: values of the environment, paths and the maker are digests.
     """
-    parts: "list[journal.Value]" = []
+    parts: list[journal.Value] = []
     for part in plan.key.parts:
-        shown: "dict[str, journal.Value]" = {"label": part.label, "sha256": part.digest}
+        shown: dict[str, journal.Value] = {"label": part.label, "sha256": part.digest}
         if is_public(part):
             shown["text"] = journal.shown(part.value)
         parts.append(shown)

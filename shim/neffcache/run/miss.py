@@ -67,7 +67,7 @@ class _Held:
 
     def __init__(self, plan: "Plan") -> None:
         self._plan = plan
-        self._lock: "Lock | None" = None
+        self._lock: Lock | None = None
         self._waited = False
         self._deadline = time.monotonic() + plan.job.config.wait
 

@@ -1,7 +1,7 @@
 """Door: the text of the `neuronx-cc` that stands first on PATH: a few lines of sh around Python."""
 
-from neffcache import __version__
 from neffcache.compiler import find
+from neffcache.version import __version__
 
 # Only builtins, and on the way to Python no variable at all: sh's start counts on every hit. Names
 # are ours alone, because assigning one that the caller has exported would change it for the
@@ -9,7 +9,7 @@ from neffcache.compiler import find
 _TEXT = """\
 #!/bin/sh
 {marker}1
-# Written by `neffcache install` ({version}); do not edit. The real neuronx-cc lies behind it on PATH.
+# Written by `neffcache install` ({version}); do not edit. The real compiler lies behind it on PATH.
 if [ -x {python} ] && [ -r {landmark} ] && [ -r {start} ]; then
     exec {python} -I -S {start} "${{LC_CTYPE+1}}" "$0" "$@"
 fi
@@ -37,10 +37,12 @@ _neffcache_search() {{
     return 1
 }}
 if ! _neffcache_search; then
-    printf '%s\\n' 'neffcache: no real neuronx-cc on PATH, and the Python of the cache is gone; activate the Neuron environment and run `neffcache install` again' >&2
+    printf '%s\\n' 'neffcache: no real {program} on PATH, and the Python of the cache is gone; '\\
+'activate the Neuron environment and run `neffcache install` again' >&2
     exit 127
 fi
-printf '%s\\n' 'neffcache: the Python of the cache is gone, compiling without it; run `neffcache install` again' >&2
+printf '%s\\n' 'neffcache: the Python of the cache is gone, compiling without it; '\\
+'run `neffcache install` again' >&2
 {active}=${{{active}:+${active}:}}$_neffcache_found
 export {active}
 set -- "$_neffcache_found" "$@"

@@ -1,11 +1,11 @@
-"""Door: what the installed script runs: `-I -S start.py <LC_CTYPE was set> <script> <arguments>`."""
+"""Door: what the script runs: `-I -S start.py <1 if LC_CTYPE was set> <script> <arguments>`."""
 
 import posix
 import sys
 
 
-def _pass_on(argv: "list[str]") -> None:
-    """Become the next neuronx-cc on PATH that is no shim: all that a broken package can still do."""
+def _pass_on(argv: "list[bytes]") -> None:
+    """Become the next neuronx-cc on PATH that is no shim: what a broken package can still do."""
     environ = dict(posix.environ)
     for directory in environ.get(b"PATH", b"/bin:/usr/bin").split(b":"):
         path = (directory or b".") + b"/neuronx-cc"
@@ -32,7 +32,9 @@ def _start() -> None:
     except BaseException:
         if posix.environ.get(b"NEFFCACHE_STRICT"):
             raise
-        _pass_on(sys.argv[3:])
+        _pass_on(
+            [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in sys.argv[3:]]
+        )
     else:
         main(sys.argv)
 

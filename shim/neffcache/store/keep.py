@@ -20,6 +20,8 @@ _USAGE = "usage"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from neffcache.store.local import Store
 
     # last use (ns), bytes, key
@@ -55,9 +57,10 @@ def make_room(store: "Store", size: int, most: int) -> None:
     if size > most:
         raise TooLarge(f"{size} bytes are more than the store may hold ({most})", "raise max_size")
     if _usage(store) + size > most:
-        _evict(store, int(most * _ROOM_SHARE) - size)
+        target = int(most * _ROOM_SHARE) - size
+        _evict(store, lambda total: total <= target)
     if _short_of_space(store, size):
-        _evict(store, 0, stop=lambda: not _short_of_space(store, size))
+        _evict(store, lambda _total: not _short_of_space(store, size))
         if _short_of_space(store, size):
             raise StoreError(f"the disk of {store.path} has less than 5 % free", "free some space")
 
@@ -90,19 +93,20 @@ def entries(store: "Store") -> "list[Entry]":
 
 def queued(store: "Store") -> "set[str]":
     """Keys that wait for an upload: they are not evicted."""
-    found: "set[str]" = set()
+    found: set[str] = set()
     top = f"{store.path}/{local.QUEUE}"
     for destination in _listdir(top):
         found.update(_listdir(f"{top}/{destination}"))
     return found
 
 
-def _evict(store: "Store", target: int, stop: "object" = None) -> None:
+def _evict(store: "Store", enough: "Callable[[int], bool]") -> None:
+    """Drop entries, oldest use first, until `enough` says so of the bytes that are left."""
     all_entries = entries(store)
     total = sum(size for _used, size, _key in all_entries)
     keep = queued(store)
     for _used, size, key in all_entries:
-        if callable(stop) and stop() or stop is None and total <= target:
+        if enough(total):
             break
         if key not in keep and not _claimed(store, key):
             store.drop(key)

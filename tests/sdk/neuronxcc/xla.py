@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from neuronxcc.errors import CompileError
+from neuronxcc.graph.wire import Message
 
 # XLA aborts the process when this holds an option it does not know, such as Neuron's own.
 _XLA_FLAGS = "XLA_FLAGS"
@@ -34,7 +36,7 @@ def heavy() -> tuple[Any, Any]:
     return client, client._xla
 
 
-def _hlo_module() -> Any:
+def hlo_module() -> Any:
     """Where HloPrintOptions and HloSharding live: a module of their own since 0.7."""
     try:
         return importlib.import_module("jaxlib._hlo")
@@ -80,9 +82,20 @@ def _serialize(cpu: Any, loaded: Any) -> bytes:
 
 def _text(loaded: Any) -> str:
     """The optimised program without names, ids and metadata, but with every constant."""
-    options = _hlo_module().HloPrintOptions.fingerprint()
-    options.print_large_constants = True
-    return "\n".join(module.to_string(options) for module in loaded.hlo_modules())
+    options = hlo_module().HloPrintOptions.fingerprint()
+    parts: list[str] = []
+    for module in loaded.hlo_modules():
+        parts.append(module.to_string(options))
+        # that text leaves out all but small constants, however it is asked
+        parts += (value.hex() for value in _constants(module.as_serialized_hlo_module_proto()))
+    return "\n".join(parts)
+
+
+def _constants(hlo: bytes) -> Iterator[bytes]:
+    for computation in Message(hlo).blobs(3):
+        for instruction in Message(computation).blobs(2):
+            if b"constant" in instruction:
+                yield Message(instruction).blob(8)
 
 
 def _line(broken: Exception) -> str:
@@ -113,7 +126,7 @@ def _putter(native: Any, device: Any) -> Any:
         memory_kind = None
 
         def _to_xla_hlo_sharding(self, dimensions: int) -> Any:  # noqa: ARG002
-            return _hlo_module().HloSharding.replicate()
+            return hlo_module().HloSharding.replicate()
 
     sharding = Sharding(device)
 

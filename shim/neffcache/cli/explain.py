@@ -1,0 +1,136 @@
+"""Door: `neffcache explain`: why a call was a hit or a miss, part by part of its key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from neffcache import outcome
+from neffcache.cli import calls, describe, hints, parts
+from neffcache.cli.answer import Answer, json_answer
+from neffcache.cli.stats import kind
+from neffcache.cli.world import World
+
+if TYPE_CHECKING:
+    import argparse
+
+    from neffcache.cli.calls import Nearest
+    from neffcache.cli.parts import Part
+    from neffcache.store.local import Store
+
+EXAMPLE = "neffcache explain --last 3"
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One call and everything known about its key.
+
+    Attributes:
+        record: the journal's line; {} for an entry that no call in the journal names.
+        parts: of the key, each with a hint when its value looks accidental ("" otherwise).
+        stored: whether the local store has an entry of the key now.
+        nearest: for a miss, the stored entry that differs least.
+    """
+
+    record: dict[str, Any]
+    key: str
+    parts: list[tuple[Part, str]]
+    stored: bool
+    nearest: Nearest | None
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the command's name."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("key", metavar="KEY", nargs="?", help="a key, or its first 6 digits or more")
+    which.add_argument("--last", metavar="N", type=_number, help="the last N calls (default: 1)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def _number(text: str) -> int:
+    import argparse
+
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MOST}")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> Answer:
+    """Find the calls and explain each."""
+    world = World.here()
+    store = world.store()
+    directory = world.journal()
+    if args.key is None:
+        records = calls.last(directory, args.last or 1)
+        if not records:
+            line = "no call recorded yet; is the shim first on PATH? (neffcache doctor)"
+            return Answer("", 1, (line,))
+    else:
+        key = calls.whole_key(args.key, directory, store)
+        if not key:
+            return Answer("", 1, (f"no call and no entry with a key like {args.key}",))
+        records = [calls.of_key(directory, key) or {"key": key}]
+    host = hints.Host.here()
+    found = [explain(record, directory, store, host) for record in records]
+    if args.json:
+        return json_answer({"calls": [as_data(one) for one in found]})
+    return Answer("\n".join(describe.call(one) for one in found))
+
+
+def explain(
+    record: dict[str, Any], directory: str, store: Store | None, host: hints.Host
+) -> Explained:
+    """Everything about one call; for a miss it looks for the nearest entry."""
+    key = record.get("key") if isinstance(record.get("key"), str) else ""
+    found = calls.parts_of(record, directory, store)
+    missed = _is_miss(record)
+    return Explained(
+        record,
+        key or "",
+        [(part, hints.look(part.label, part.text or "", host)) for part in found],
+        calls.is_stored(key, store),
+        calls.nearest(key or "", found, directory, store) if missed and found else None,
+    )
+
+
+def _is_miss(record: dict[str, Any]) -> bool:
+    name = record.get("outcome", "")
+    return kind(name) == outcome.MISS or name == "required_hit_missing"
+
+
+def as_data(one: Explained) -> dict[str, Any]:
+    """For programs: the journal's fields, the words, the parts, the nearest entry."""
+    record = {name: value for name, value in one.record.items() if name not in ("parts", "v")}
+    name = record.get("outcome")
+    made = record | {
+        "key": one.key or None,
+        "kind": kind(name) if name else None,
+        "words": describe.words(name) if name else None,
+        "notes": [
+            {"id": note, "words": describe.words(note), "detail": detail}
+            for note, detail in describe.notes(one.record)
+        ],
+        "stored": one.stored,
+        "parts": [asdict(part) | {"hint": hint or None} for part, hint in one.parts],
+        "nearest": None,
+    }
+    if one.nearest:
+        made["nearest"] = {
+            "key": one.nearest.key,
+            "compiler": one.nearest.manifest.compiler,
+            "created": one.nearest.manifest.created,
+            "seconds": one.nearest.manifest.seconds,
+            "looked_at": one.nearest.looked_at,
+            "differences": [_difference(found) for found in one.nearest.differences],
+        }
+    return made
+
+
+def _difference(found: parts.Difference) -> dict[str, Any]:
+    return {
+        "label": found.label,
+        "stored": asdict(found.stored) if found.stored else None,
+        "now": asdict(found.now) if found.now else None,
+        "words": found.words,
+    }

@@ -1,0 +1,152 @@
+"""Door: `neffcache stats`: what the journal adds up to, the store's size, what waits for upload."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from neffcache import journal_totals, outcome
+from neffcache.cli import text, waiting
+from neffcache.cli.answer import Answer, json_answer
+from neffcache.cli.world import World
+from neffcache.store import keep, local
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE = "neffcache stats --json | jq .outcomes"
+_KINDS = (
+    (outcome.HIT, "hits"),
+    (outcome.MISS, "misses"),
+    (outcome.BYPASS, "passed on to the compiler"),
+    (outcome.ERROR, "errors"),
+    ("other", "outcomes of another version"),
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the command's name."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--zero", action="store_true", help="start counting anew, after showing what was counted"
+    )
+
+
+def run(args: argparse.Namespace) -> Answer:
+    """Count, show, and set to zero when asked."""
+    world = World.here()
+    data = collect(world)
+    if args.zero:
+        journal_totals.zero(world.journal())
+    if args.json:
+        return json_answer(data)
+    lines = describe(data)
+    if args.zero:
+        lines.append("Counting starts anew.")
+    return Answer("\n".join(lines) + "\n")
+
+
+def collect(world: World) -> dict[str, Any]:
+    """Everything there is to show; durations in seconds, sizes in bytes.
+
+    Raises:
+        StoreError: something stands in the store's place that cannot be used.
+    """
+    store = world.store()
+    counts = journal_totals.counts(world.journal())
+    kinds = dict.fromkeys((kind for kind, _words in _KINDS), 0)
+    for name, number in counts.outcomes.items():
+        kinds[kind(name)] += number
+    asked = kinds[outcome.HIT] + kinds[outcome.MISS]
+    path = local.location(world.config)
+    sizes = [size for _used, size, _key in keep.entries(store)] if store else []
+    return asdict(counts) | {
+        "calls": sum(counts.outcomes.values()),
+        "kinds": kinds,
+        "hit_rate": kinds[outcome.HIT] / asked if asked else None,
+        "store": {
+            "path": path,
+            "bytes": sum(sizes),
+            "entries": len(sizes),
+            "limit": keep.limit(store or _place(path), world.config.max_size),
+        },
+        "queue": [asdict(line) for line in waiting.queue(store)],
+        "dead": [asdict(line) for line in waiting.dead(store)],
+    }
+
+
+def kind(name: str) -> str:
+    """The kind of an outcome; "other" for one that this version does not know."""
+    try:
+        return outcome.kind(name)
+    except KeyError:
+        return "other"
+
+
+def words(name: str) -> str:
+    """What an outcome or note means; its id when this version does not know it."""
+    try:
+        return outcome.words(name)
+    except KeyError:
+        return text.safe(name)
+
+
+def describe(data: dict[str, Any]) -> list[str]:
+    """The lines for people."""
+    lines = [_summary(data)]
+    for its_kind, title in _KINDS:
+        rows = [(n, c) for n, c in data["outcomes"].items() if kind(n) == its_kind]
+        if rows:
+            lines += ["", f"{title}: {data['kinds'][its_kind]}", *_counted(rows)]
+    if data["notes"]:
+        lines += ["", "noticed on the way", *_counted(list(data["notes"].items()))]
+    store = data["store"]
+    lines += [
+        "",
+        f"store: {text.short(store['path'])}",
+        f"  {text.count(store['entries'], 'entry', 'entries')}, {text.size(store['bytes'])} "
+        f"of at most {text.size(store['limit'])}",
+    ]
+    return lines + _queue(data)
+
+
+def _summary(data: dict[str, Any]) -> str:
+    if not data["calls"]:
+        return "no calls counted yet; is the shim first on PATH? (neffcache doctor)"
+    since = text.moment(data["since"])
+    parts = [text.count(data["calls"], "call") + (f" since {since}" if since else "")]
+    if data["hit_rate"] is not None:
+        parts.append(f"{100 * data['hit_rate']:.1f} % hits")
+    parts.append(f"{text.seconds(data['saved_seconds'])} of compiling saved")
+    return ", ".join(parts)
+
+
+def _counted(rows: list[tuple[str, int]]) -> list[str]:
+    rows.sort(key=lambda row: -row[1])
+    digits = max(len(str(number)) for _name, number in rows)
+    return text.table([(str(n).rjust(digits), text.safe(name), words(name)) for name, n in rows])
+
+
+def _queue(data: dict[str, Any]) -> list[str]:
+    lines = ["", "uploads: nothing waits"]
+    if data["queue"]:
+        lines = ["", "waiting for upload"]
+        for row in data["queue"]:
+            need = f", needs {row['credential']}" if row["credential"] else ""
+            why = f" ({row['reason']})" if row["reason"] else ""
+            lines.append(f"  {row['waiting']} for {row['destination']}{need}{why}")
+    if data["dead"]:
+        lines += ["", "refused for good (see `neffcache doctor`)"]
+        lines += [
+            f"  {row['key'][:12]} {row['destination']}: {row['reason']}" for row in data["dead"]
+        ]
+    return [text.safe(line) for line in lines]
+
+
+def _place(path: str) -> local.Store:
+    """The nearest directory that is there, to ask how large its disk is."""
+    import os
+
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return local.Store(path)

@@ -1,0 +1,73 @@
+"""Door: what most commands look at: this process's environment, the settings, the store."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neffcache import config as settings
+from neffcache.errors import SettingError
+from neffcache.store import local
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from neffcache.config import Config
+    from neffcache.store.local import Store
+
+
+@dataclass(frozen=True)
+class World:
+    """The settings that hold for this process and the environment they come from."""
+
+    environ: Mapping[bytes, bytes]
+    config: Config
+
+    @classmethod
+    def here(cls) -> World:
+        """As this process sees it. Raises SettingError."""
+        environ = dict(os.environb)
+        return cls(environ, settings.load(environ))
+
+    def store(self) -> Store | None:
+        """The local store, None when there is none yet; looking does not make one.
+
+        Raises:
+            StoreError: there is something in its place that cannot be used.
+        """
+        if not os.path.lexists(local.location(self.config)):
+            return None
+        return local.open_store(self.config)
+
+    def journal(self) -> str:
+        """The directory of the journal, whether or not it is there."""
+        return f"{local.location(self.config)}/{local.JOURNAL}"
+
+
+def tolerant(environ: Mapping[bytes, bytes]) -> tuple[Config, list[SettingError]]:
+    """The settings without the ones that are wrong, and what is wrong with those."""
+    try:
+        return settings.load(environ), []
+    except SettingError as error:
+        first = error
+    ours = {name: value for name, value in environ.items() if name.startswith(settings.PREFIX)}
+    kept = {name: value for name, value in environ.items() if name not in ours}
+    errors: list[SettingError] = []
+    if not _loads(kept, errors):
+        # A settings file is wrong: the defaults and the variables are all that can be shown.
+        kept = {b"NEFFCACHE_CONFIG": b"/dev/null"}
+        ours.pop(b"NEFFCACHE_CONFIG", None)
+    for name, value in ours.items():
+        if _loads(kept | {name: value}, errors):
+            kept[name] = value
+    return settings.load(kept), errors or [first]
+
+
+def _loads(environ: Mapping[bytes, bytes], errors: list[SettingError]) -> bool:
+    try:
+        settings.load(environ)
+    except SettingError as error:
+        errors.append(error)
+        return False
+    return True
