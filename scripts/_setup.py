@@ -170,7 +170,7 @@ def install(flavour: str) -> None:
     extras = f"[{','.join(all_extras())}]" if flavour == "full" else ""
     # The SDK is not editable: the product must meet it as a real package, RECORD and all.
     pip = [str(PYTHON), "-I", "-m", "pip", "install", "--no-input", "--retries", "2"]
-    run([*pip, "--editable", f"{ROOT}{extras}", str(SDK)], "installing")
+    run([*pip, "--editable", f"{ROOT}{extras}", f"{SDK}[graphs]"], "installing")
     run([str(PYTHON), "-I", "-m", "compileall", "-q", str(ROOT / "shim")], "byte-compiling")
     if not has_programs():
         raise SetupError(f"{' or '.join(PROGRAMS)} was not installed; see {LOG}")

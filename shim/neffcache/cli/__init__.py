@@ -1,4 +1,4 @@
-"""Door: the command `neffcache`: finds the command's module, prints its answer, gives its status."""
+"""Door: the command `neffcache`: finds the module of a command, prints its answer."""
 
 import sys
 

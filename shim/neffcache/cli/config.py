@@ -46,9 +46,8 @@ def settings_table() -> str:
     rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
     for name, _kind, default, meaning in settings.OPTIONS:
         shown = f"`{default}`" if default else ""
-        rows.append(
-            f"| `{settings.variable(name)}` | {shown} | {meaning.replace('|', chr(92) + '|')} |"
-        )
+        meaning = meaning.replace("|", "\\|")
+        rows.append(f"| `{settings.variable(name)}` | {shown} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
@@ -84,9 +83,10 @@ def _files() -> list[dict[str, Any]]:
 
 
 def _lines(options: list[dict[str, Any]]) -> list[str]:
-    rows = []
-    for option in options:
-        rows.append((option["variable"], text.short(_shown(option)), text.short(option["origin"])))
+    rows = [
+        (option["variable"], text.short(_shown(option)), text.short(option["origin"]))
+        for option in options
+    ]
     lines = ["setting, value, origin", *text.table(rows), "", "meaning"]
     lines += text.table([(option["name"], option["help"]) for option in options])
     found = [f"{item['path']}{'' if item['exists'] else ' (not there)'}" for item in _files()]

@@ -31,11 +31,11 @@ def call(one: Explained) -> str:
 def notes(record: dict[str, Any]) -> list[tuple[str, str]]:
     """(id, detail) of each note of a record; malformed ones are left out."""
     rows = record.get("notes")
-    found = []
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, list) and row and isinstance(row[0], str):
-            found.append((row[0], str(row[1]) if len(row) > 1 else ""))
-    return found
+    return [
+        (row[0], str(row[1]) if len(row) > 1 else "")
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, list) and row and isinstance(row[0], str)
+    ]
 
 
 def _head(one: Explained) -> list[str]:

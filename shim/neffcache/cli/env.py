@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from neffcache.cli import install
+from neffcache.cli import head, install
 from neffcache.cli.answer import Answer
 from neffcache.cli.world import World
-from neffcache.shim import head
 from neffcache.store import local
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Door: spots values in a key that differ between processes, runs or hosts for no good reason."""
+"""Door: spots values in a key that differ by process, run or host for no good reason."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 ENVIRONMENT, OPTION = "env ", "option"
 _RANK_WORDS = frozenset((
-    "RANK", "RANKID", "NODERANK", "LOCALRANK", "PROCESS", "PROCID", "PROCINDEX", "NODEID", "TASKID",
-    "WORKERID", "WORKER", "INDEX", "JOBID", "STEPID",
+    "RANK", "RANKID", "NODERANK", "LOCALRANK", "PROCESS", "PROCID", "PROCINDEX", "NODEID",
+    "TASKID", "WORKERID", "WORKER", "INDEX", "JOBID", "STEPID",
 ))  # fmt: skip
 _ID_BEFORE = frozenset(
     ("NODE", "TASK", "PROC", "PROCESS", "WORKER", "JOB", "STEP", "LOCAL", "HOST")

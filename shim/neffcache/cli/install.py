@@ -7,12 +7,11 @@ import stat
 from typing import TYPE_CHECKING
 
 from neffcache import files
-from neffcache.cli import interpreter
+from neffcache.cli import head, interpreter
 from neffcache.cli.answer import Answer
 from neffcache.cli.text import count
 from neffcache.cli.usage import Usage
 from neffcache.compiler import find
-from neffcache.shim import head
 
 if TYPE_CHECKING:
     import argparse
@@ -87,9 +86,10 @@ def _byte_code_notice(python: str, package: str) -> tuple[str, ...]:
     missing = interpreter.without_byte_code(python, package, compile_first=True)
     if not missing:
         return () if missing is not None else (f"{python} cannot byte-compile {package}",)
+    number = count(len(missing), "file")
     return (
-        f"no byte code for {count(len(missing), 'file')} in {package}: each hit takes about twice "
-        "as long; run `neffcache install` once as a user who may write there",
+        f"no byte code for {number} in {package}, so a hit takes about twice as long; "
+        + "run `neffcache install` once as a user who may write there",
     )
 
 

@@ -41,9 +41,9 @@ class Part:
 
     def words(self) -> str:
         """For people."""
-        return (
-            short(self.text) if self.text is not None else f"sha256 {self.sha256[:_SHOWN_DIGITS]}"
-        )
+        if self.text is None:
+            return f"sha256 {self.sha256[:_SHOWN_DIGITS]}"
+        return short(self.text)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ def differences(stored: Sequence[Part], now: Sequence[Part]) -> list[Difference]
 def _differences(label: str, old: list[Part], new: list[Part]) -> list[Difference]:
     gone, come = _without(old, new), _without(new, old)
     if not gone and not come:
-        swapped = next((pair for pair in zip(old, new) if not pair[0].same(pair[1])), None)
+        pairs = zip(old, new, strict=True)
+        swapped = next((pair for pair in pairs if not pair[0].same(pair[1])), None)
         if swapped is None:
             return []
         return [Difference(label, *swapped, f"{label}: the same ones in another order")]

@@ -100,14 +100,13 @@ def describe(data: dict[str, Any]) -> list[str]:
             lines += ["", f"{title}: {data['kinds'][its_kind]}", *_counted(rows)]
     if data["notes"]:
         lines += ["", "noticed on the way", *_counted(list(data["notes"].items()))]
-    store = data["store"]
-    lines += [
-        "",
-        f"store: {text.short(store['path'])}",
-        f"  {text.count(store['entries'], 'entry', 'entries')}, {text.size(store['bytes'])} "
-        f"of at most {text.size(store['limit'])}",
-    ]
-    return lines + _queue(data)
+    return [*lines, *_store(data["store"]), *_queue(data)]
+
+
+def _store(store: dict[str, Any]) -> list[str]:
+    number = text.count(store["entries"], "entry", "entries")
+    used = f"{text.size(store['bytes'])} of at most {text.size(store['limit'])}"
+    return ["", f"store: {text.short(store['path'])}", f"  {number}, {used}"]
 
 
 def _summary(data: dict[str, Any]) -> str:

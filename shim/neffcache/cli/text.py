@@ -35,15 +35,14 @@ def short(text: str, most: int = 160) -> str:
     return f"{text[:half]} ... {text[-half:]}"
 
 
-def size(count: float) -> str:
+def size(number: float) -> str:
     """Bytes in words: 0 B, 12 KB, 3.4 GB (powers of 1024)."""
     unit = 0
-    while count >= 1000 and unit < len(_UNITS) - 1:
-        count /= 1024
+    while number >= 1000 and unit < len(_UNITS) - 1:
+        number /= 1024
         unit += 1
-    return (
-        f"{count:.1f} {_UNITS[unit]}" if 0 < count < 10 and unit else f"{count:.0f} {_UNITS[unit]}"
-    )
+    digits = 1 if 0 < number < 10 and unit else 0
+    return f"{number:.{digits}f} {_UNITS[unit]}"
 
 
 def seconds(count: float) -> str:
@@ -81,6 +80,6 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]) - 1)]
     lines = []
     for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         lines.append((indent + "  ".join([*cells, row[-1]])).rstrip())
     return lines

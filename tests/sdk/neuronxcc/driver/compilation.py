@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 
 from neuronxcc import __version__, neff, wrapped
@@ -47,7 +48,8 @@ def run(request: Request, switches: Switches) -> int:
         report = Report(request.text("logfile", "log-neuron-cc.txt"))
         folder = _temporary(request.text("temp-dir") or os.getcwd())
     except OSError as failed:
-        raise UsageError(f"cannot write: {failed}") from None
+        print(f"[NCC_EUOC001] {failed}", file=sys.stderr)
+        return FAILED
     job = Job(request, switches, effective.flags(request, os.environ), report, folder)
     report.log("INFO", f"NeuronX Compiler version {__version__}; {' '.join(request.argv)}")
     try:
@@ -73,11 +75,14 @@ def _guarded(job: Job) -> int:
     except SystemExit as left:
         job.report.failed(f"[NCC_ESTANDIN] status {left.code} (SDKSTANDIN_FAIL)")
         return left.code if isinstance(left.code, int) else 1
-    except (CompileError, UsageError) as failed:
+    except CompileError as failed:
         job.report.failed(str(failed))
         return FAILED
     except OSError as failed:
         job.report.failed(f"[NCC_EUOC001] {failed}")
+        return FAILED
+    except (LookupError, ValueError) as failed:  # a graph we do not understand
+        job.report.failed(f"[NCC_EINT002] {type(failed).__name__}: {failed}")
         return FAILED
     job.report.passed()
     return 0

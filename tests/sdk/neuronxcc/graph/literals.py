@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neuronxcc.graph.hlo import DTYPES, F32, Rewriter, Shape, dimensions
+from neuronxcc.graph.hlo import DTYPES, F32, Rewriter, Shape
 from neuronxcc.graph.wire import Message, pack
 
 # PrimitiveType -> field of LiteralProto; those in _RAW hold little-endian bytes, the others
@@ -88,6 +88,3 @@ def linear(rewriter: Rewriter, value: int, scale: float, offset: float) -> int:
     product = rewriter.emit("multiply", shape, [wide, constant(rewriter, scale, shape)])
     total = rewriter.emit("add", shape, [product, constant(rewriter, offset, shape)])
     return convert(rewriter, total, kind)
-
-
-__all__ = ["constant", "convert", "dimensions", "dtype_of", "linear", "literal", "retype"]

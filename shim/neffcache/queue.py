@@ -1,0 +1,215 @@
+"""World: what waits for an upload: markers on disk, written by the shim, emptied by the uploader."""
+
+import posix
+import time
+
+from neffcache import credentials, files, locks, processes
+from neffcache.compiler import find
+from neffcache.errors import SettingError
+from neffcache.store import local
+
+FIRST_LINE = "neffcache-destination 1"
+MARKER_LINE = "neffcache-marker 1"
+DESTINATION, LOCK = "destination", ".lock"
+UPLOADER = "neffcache.sync.uploader"
+NONE = "-"
+_LIMIT = 64 << 10
+_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.25
+_HEX = frozenset("0123456789abcdef")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from neffcache.remote import Spec
+    from neffcache.store.local import Store
+
+
+class Destination:
+    """Where a compile's entry is to go, as it was resolved for that compile.
+
+    Attributes:
+        name: 32 hex digits; names its directory in the queue.
+        remote: the remote's URL with what is needed to open it; no secrets.
+        credential: the source of its secret ("env:NAME"), or "".
+        fingerprint: of the secret as it was then; "" when there was none.
+    """
+
+    __slots__ = ("credential", "fingerprint", "name", "remote")
+
+    def __init__(self, name: str, remote: str, credential: str, fingerprint: str) -> None:
+        self.name = name
+        self.remote = remote
+        self.credential = credential
+        self.fingerprint = fingerprint
+
+    def text(self) -> bytes:
+        """The file that describes it."""
+        body = files.encode(
+            f"{FIRST_LINE}\nremote {self.remote}\ncredential {self.credential or NONE}\n"
+            f"fingerprint {self.fingerprint or NONE}\n"
+        )
+        return body + f"end {files.digest(body)}\n".encode()
+
+
+class Marker:
+    """One entry that waits for one destination.
+
+    Attributes:
+        path: of the file that stands for it; gone once it has been sent or refused for good.
+    """
+
+    __slots__ = ("destination", "key", "path")
+
+    def __init__(self, destination: Destination, key: str, path: str) -> None:
+        self.destination = destination
+        self.key = key
+        self.path = path
+
+
+def enqueue(
+    store: "Store", key: str, specs: "Sequence[Spec]", environ: "Mapping[bytes, bytes]"
+) -> "list[Marker]":
+    """Mark a stored entry for every remote that is written to; survives a power cut.
+
+    Raises:
+        OSError: the store cannot take the markers.
+    """
+    made = []
+    for spec in specs:
+        if spec.writes:
+            mark = credentials.fingerprint(store, spec, environ)
+            name = credentials.identity(spec, mark)
+            destination = Destination(name, spec.text(), spec.credential, mark)
+            made.append(put(store, destination, key))
+    return made
+
+
+def put(store: "Store", destination: Destination, key: str) -> Marker:
+    """Write one marker, and its destination's description when that is missing or damaged."""
+    top = store.directory(local.QUEUE)
+    directory = f"{top}/{destination.name}"
+    described = f"{directory}/{DESTINATION}"
+    if _content(described) != destination.text():
+        files.make_directories(directory)
+        files.publish(described, destination.text(), sync=True)
+        files.sync_directory(top)
+        files.sync_directory(store.path)
+    path = f"{directory}/{key}"
+    text = f"{MARKER_LINE}\nkey {key}\ntime {time.time():.3f}\n".encode()
+    files.publish(path, text, sync=True)
+    files.discard(f"{store.path}/{local.DEAD}/{destination.name}/{key}")
+    return Marker(destination, key, path)
+
+
+def read_destination(store: "Store", name: str) -> Destination:
+    """What a directory of the queue stands for.
+
+    Raises:
+        SettingError: its description is missing or damaged.
+    """
+    try:
+        data = files.read(f"{store.path}/{local.QUEUE}/{name}/{DESTINATION}", _LIMIT)
+        body, _, end = data.rpartition(b"end ")
+        lines = files.decode(body).split("\n")
+        if end.strip().decode() != files.digest(body) or lines[0] != FIRST_LINE:
+            raise ValueError("damaged")
+        remote, credential, mark = (line.partition(" ")[2] for line in lines[1:4])
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            f"queue {name}: its destination cannot be told ({error})", "remove that directory"
+        ) from error
+    return Destination(name, remote, _given(credential), _given(mark))
+
+
+def keys(store: "Store", name: str) -> "list[str]":
+    """The keys that wait for a destination, sorted."""
+    try:
+        names = posix.listdir(f"{store.path}/{local.QUEUE}/{name}")
+    except OSError:
+        return []
+    return sorted(key for key in names if is_key(key))
+
+
+def is_key(name: str) -> bool:
+    """Whether a file's name is a key."""
+    return len(name) == 64 and _HEX.issuperset(name)
+
+
+def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]") -> str:
+    """What an environment lacks to send to a destination; "" when it lacks nothing.
+
+    A secret that was missing when the entry was queued may come from anyone who names the same
+    source; one that was there must be the same one now.
+    """
+    from neffcache import remote
+
+    if not wanted.credential:
+        return ""
+    try:
+        spec = remote.parse(wanted.remote)
+        mark = credentials.fingerprint(store, spec, environ)
+    except (SettingError, OSError) as error:
+        return str(error)
+    if not mark:
+        return f"{wanted.credential} is not set"
+    if wanted.fingerprint and mark != wanted.fingerprint:
+        return f"{wanted.credential} holds another secret than when it was queued"
+    return ""
+
+
+def start_uploaders(
+    store: "Store", markers: "Sequence[Marker]", environ: "Mapping[bytes, bytes]"
+) -> None:
+    """Start an uploader for each destination that has none; they live on when we end.
+
+    Raises:
+        OSError: no process could be started; the markers stay for the next one.
+    """
+    clean = {
+        name: value for name, value in environ.items() if name not in (b"LD_PRELOAD", find.ACTIVE)
+    }
+    for name in sorted({marker.destination.name for marker in markers}):
+        if not is_served(store, name):
+            processes.spawn_detached(processes.python(UPLOADER, store.path, name), clean)
+
+
+def is_served(store: "Store", name: str) -> bool:
+    """Whether an uploader of this destination is running now."""
+    try:
+        lock = locks.try_lock(lock_path(store, name))
+    except (locks.NoLocks, OSError):
+        return False
+    if lock is None:
+        return True
+    lock.release(remove=False)
+    return False
+
+
+def lock_path(store: "Store", name: str) -> str:
+    """The file that a destination's uploader holds locked."""
+    return f"{store.path}/{local.QUEUE}/{name}/{LOCK}"
+
+
+def wait_for(markers: "Sequence[Marker]", seconds: float) -> "list[Marker]":
+    """Wait until markers are gone (sent, or refused for good); those left after `seconds`."""
+    deadline = time.monotonic() + seconds
+    pause = _FIRST_PAUSE
+    while True:
+        markers = [marker for marker in markers if files.state(marker.path) is not None]
+        left = deadline - time.monotonic()
+        if not markers or left <= 0:
+            return list(markers)
+        time.sleep(min(pause, left))
+        pause = min(pause * 1.5, _LAST_PAUSE)
+
+
+def _given(text: str) -> str:
+    return "" if text == NONE else text
+
+
+def _content(path: str) -> bytes:
+    try:
+        return files.read(path, _LIMIT)
+    except OSError:
+        return b""
