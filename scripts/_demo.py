@@ -1,8 +1,9 @@
-"""Demo: two graphs, compiled once on host A, a hit there, a remote hit on host B, numbers checked."""
+"""Demo: two graphs compiled once on host A, hit there, hit from afar on B, numbers checked."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -11,8 +12,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
 from _graphs import Arrays, Program, programs
 
 BIN = Path(sys.executable).parent
@@ -40,7 +43,11 @@ class Host:
     def neffcache(self, *arguments: str) -> str:
         """Run the `neffcache` command here; its output."""
         done = subprocess.run(
-            [BIN / "neffcache", *arguments], env=self.environ(), capture_output=True, text=True, check=False
+            [BIN / "neffcache", *arguments],
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
             raise SystemExit(f"demo: neffcache {arguments[0]} failed: {done.stderr.strip()}")
@@ -54,7 +61,12 @@ class Host:
         command = ["neuronx-cc", "compile", "--framework=XLA", str(graph), "--output", str(output)]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, "--target=trn1"], cwd=work, env=self.environ(), capture_output=True, text=True, check=False
+            [*command, "--target=trn1"],
+            cwd=work,
+            env=self.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         seconds = time.monotonic() - began
         if done.returncode:
@@ -92,9 +104,10 @@ def _real_compiler() -> Path | None:
     """A real neuronx-cc on the caller's PATH: neither ours nor the stand-in."""
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         found = shutil.which("neuronx-cc", path=directory or ".")
-        if found and Path(found).parent.resolve() != BIN.resolve():
-            if b"# neffcache-shim" not in Path(found).read_bytes()[:256]:
-                return Path(found).absolute()
+        if not found or Path(found).parent.resolve() == BIN.resolve():
+            continue
+        if b"# neffcache-shim" not in Path(found).read_bytes()[:256]:
+            return Path(found).absolute()
     return None
 
 
@@ -129,22 +142,25 @@ def _verdict(program: Program, answers: list[str], neffs: list[Path], real: bool
 def _difference(program: Program, neff: Path) -> float:
     """The largest difference between a NEFF's outputs and JAX's own; infinite for a NaN."""
     inputs, outputs = neff.with_suffix(".in.npz"), neff.with_suffix(".out.npz")
-    np.savez(inputs, **{f"{at:04}": array for at, array in enumerate(program.inputs)})
-    command = [BIN / "neff-run", neff, inputs, "--out", outputs]
+    named: dict[str, Any] = {f"{at:04}": array for at, array in enumerate(program.inputs)}
+    np.savez(inputs, **named)
+    command = [str(word) for word in (BIN / "neff-run", neff, inputs, "--out", outputs)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     with np.load(outputs) as found:
         got: Arrays = [found[str(at)] for at in range(len(found.files))]
     if [x.shape for x in got] != [x.shape for x in program.outputs]:
         return float("inf")
     gaps = [float(np.max(np.abs(x - y))) for x, y in zip(got, program.outputs, strict=True)]
-    return max(gap if gap == gap else float("inf") for gap in gaps)
+    return max(float("inf") if math.isnan(gap) else gap for gap in gaps)
 
 
 def _print_table(rows: list[list[str]]) -> None:
     table = [list(_HEAD), *rows]
     widths = [max(len(row[at]) for row in table) for at in range(len(_HEAD))]
     for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 if __name__ == "__main__":

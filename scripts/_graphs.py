@@ -59,7 +59,10 @@ def _mlp_step(weights: Any, x: Any, wanted: Any) -> Any:
 def _llama() -> Program:
     names = {"q": _WIDTH, "k": _WIDTH, "v": _WIDTH, "o": _WIDTH, "up": 128, "gate": 128}
     layers = [
-        {name: _normal(10 * layer + at, _WIDTH, size) for at, (name, size) in enumerate(names.items())}
+        {
+            name: _normal(10 * layer + at, _WIDTH, size)
+            for at, (name, size) in enumerate(names.items())
+        }
         | {"down": _normal(10 * layer + 8, 128, _WIDTH)}
         for layer in range(_LAYERS)
     ]

@@ -103,9 +103,11 @@ def dead(store: "Store") -> "list[Dead]":
             shown = queue.read_destination(store, name).remote
         except SettingError:
             shown = name
-        for key in _names(f"{top}/{name}"):
-            if queue.is_key(key):
-                found.append(_read_dead(f"{top}/{name}/{key}", Dead(name, key, shown, "")))
+        found += [
+            _read_dead(f"{top}/{name}/{key}", Dead(name, key, shown, ""))
+            for key in _names(f"{top}/{name}")
+            if queue.is_key(key)
+        ]
     return found
 
 
@@ -160,7 +162,7 @@ def flush(
     tried: "dict[str, float]" = {}
     while True:
         left = _chosen(store, environ, remotes)
-        able = [one for one in left if not one.reason or one.failing and timeout is not None]
+        able = [one for one in left if not one.reason or (one.failing and timeout is not None)]
         if not able or time.monotonic() >= deadline:
             break
         _keep_served(store, environ, [one.name for one in able], tried)
@@ -240,5 +242,3 @@ def _names(path: str) -> "list[str]":
     except OSError:
         return []
 
-
-__all__ = ["Dead", "Destination", "Flushed", "Waiting", "bury", "dead", "flush", "pending", "revive"]

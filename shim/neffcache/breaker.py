@@ -1,4 +1,4 @@
-"""World: a remote that failed a moment ago is left alone by every process of the host for a while."""
+"""World: a remote that failed a moment ago is left alone by all processes of the host."""
 
 import posix
 import time

@@ -1,4 +1,4 @@
-"""Ground: processes of our own beside the caller's: helpers that die with him, and one that stays."""
+"""Ground: processes of our own: helpers that die with their caller, and one that outlives it."""
 
 import fcntl
 import posix

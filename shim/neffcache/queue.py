@@ -1,4 +1,4 @@
-"""World: what waits for an upload: markers on disk, written by the shim, emptied by the uploader."""
+"""World: what waits for an upload: markers on disk, left by compiles, taken by the uploader."""
 
 import posix
 import time
@@ -169,8 +169,9 @@ def start_uploaders(
     clean = {
         name: value for name, value in environ.items() if name not in (b"LD_PRELOAD", find.ACTIVE)
     }
-    for name in sorted({marker.destination.name for marker in markers}):
-        if not is_served(store, name):
+    wanted = {marker.destination.name: marker.destination for marker in markers}
+    for name, destination in wanted.items():
+        if not why_not(store, destination, environ) and not is_served(store, name):
             processes.spawn_detached(processes.python(UPLOADER, store.path, name), clean)
 
 

@@ -1,4 +1,4 @@
-"""World: what a remote is, and how the URL in a setting becomes one; each opened lazily by scheme."""
+"""World: what a remote is, and how the URL in a setting becomes one, opened by its scheme."""
 
 from neffcache import files
 from neffcache.errors import RemoteError, SettingError
@@ -89,7 +89,7 @@ def parse(text: str) -> Spec:
     if not mark or scheme not in SCHEMES:
         _wrong(text, "unknown scheme" if mark else "not a URL", f"known are {_known()}")
     location, _, query = rest.partition("?")
-    if "@" in location.partition("/")[0]:
+    if _without_user(location) != location:
         _wrong(text, "it holds a user or password", "take that out and use ?credential=env:NAME")
     options = _options(text, query, COMMON + SCHEMES[scheme][2])
     if scheme == "file":
@@ -107,7 +107,7 @@ def specs(texts: "tuple[str, ...]") -> "list[Spec]":
     for text in texts:
         spec = parse(text)
         for other in found:
-            twice = spec.reads and other.reads or spec.writes and other.writes
+            twice = (spec.reads and other.reads) or (spec.writes and other.writes)
             if other.url == spec.url and twice:
                 _wrong(text, "named twice", "remove one of the two")
         found.append(spec)
@@ -122,8 +122,7 @@ def shown(text: str) -> str:
     rest, _, query = rest.partition("?")
     if scheme != "file":
         rest = rest.partition("#")[0]
-    authority, slash, path = rest.partition("/")
-    clean = f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
+    clean = f"{scheme}{mark}{_without_user(rest)}"
     return f"{clean}?{_shown_query(scheme, query)}" if query else clean
 
 
@@ -171,6 +170,21 @@ def _wrong(text: str, problem: str, remedy: str) -> "NoReturn":
     raise SettingError(f"NEFFCACHE_REMOTES: {shown(text)}: {problem}", remedy)
 
 
+def _without_user(location: str) -> str:
+    """A location less `user:password@`, also where the password holds a slash.
+
+    Kept are `repository@revision` and `host:port/repository@digest`.
+    """
+    before, mark, after = location.rpartition("@")
+    host, slash, _ = before.partition("/")
+    port = host.partition(":")[2]
+    if not mark or location.startswith("/"):
+        return location
+    if slash and (":" not in before or (port.isdigit() and len(port) < 6)):
+        return location
+    return after
+
+
 def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]":
     found: dict[str, str] = {}
     for pair in query.split("&") if query else ():
@@ -210,7 +224,11 @@ def _shown_query(scheme: str, query: str) -> str:
     shown_pairs = []
     for pair in query.split("&"):
         name, mark, value = pair.partition("=")
-        known = name == "credential" and _is_source(value) or name == "mode" and value in MODES
-        known = known or name in plain and name not in COMMON
-        shown_pairs.append(pair if known else f"{name}=***" if mark else "***")
+        if name == "credential":
+            fit = _is_source(value)
+        elif name == "mode":
+            fit = value in MODES
+        else:
+            fit = name in plain
+        shown_pairs.append(pair if fit else f"{name}=***" if mark else "***")
     return "&".join(shown_pairs)

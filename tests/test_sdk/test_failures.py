@@ -56,3 +56,11 @@ def test_a_collective_of_an_unknown_kind(cc: Compiler, tmp_path: Path) -> None:
     done = cc("compile", "--framework=XLA", graph, "--target=trn1")
     assert done.returncode == 70
     assert "AwsNeuronStrange" in done.stderr
+
+
+def test_a_work_directory_that_cannot_be_written(cc: Compiler, tmp_path: Path) -> None:
+    graph = graphs.write(tmp_path / "in.pb", graphs.hlo(graphs.ADD))
+    (cc.cwd / "log-neuron-cc.txt").mkdir()
+    done = cc("compile", "--framework=XLA", graph, "--target=trn1")
+    assert done.returncode == 70
+    assert "[NCC_EUOC001]" in done.stderr

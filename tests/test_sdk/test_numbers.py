@@ -30,11 +30,13 @@ def _outputs(cc: Compiler, folder: Path, graph: str, *arrays: Any) -> list[Any]:
     return run.execute(str(cc.compile(graphs.write(folder / "in.mlir", graph))), list(arrays))
 
 
-@pytest.mark.parametrize("form", ["text", "proto", "bytecode"])
+@pytest.mark.parametrize("form", ["text", "proto", "bytecode", "portable"])
 def test_every_input_form(cc: Compiler, tmp_path: Path, form: str) -> None:
     proto = graphs.hlo(graphs.ADD)
-    bytecode = xla.heavy()[1].mlir.hlo_to_stablehlo(proto)
-    content = {"text": graphs.ADD, "proto": proto, "bytecode": bytecode}[form]
+    mlir = xla.heavy()[1].mlir
+    bytecode = mlir.hlo_to_stablehlo(proto)
+    portable = mlir.serialize_portable_artifact(bytecode, "1.0.0")
+    content = {"text": graphs.ADD, "proto": proto, "bytecode": bytecode, "portable": portable}[form]
     path = cc.compile(graphs.write(tmp_path / "any.suffix", content))
     assert same(run.execute(str(path), [A, B]), [A + B])
 
@@ -134,3 +136,10 @@ def test_a_nan_is_never_the_same() -> None:
     assert not same(A, A.astype(np.float64))
     assert not same([A], [A, A])
     assert not same(A, A + 1)
+
+
+def test_the_environment_is_seen_but_never_stops_xla(cc: Compiler, tmp_path: Path) -> None:
+    env = {"XLA_FLAGS": "--xla_neuron_only=1 --xla_dump_to=x", "NEURON_FSDP": "1"}
+    path = cc.compile(graphs.write(tmp_path / "in.mlir", graphs.ADD), env=env)
+    seen = {"XLA_FLAGS": "--xla_neuron_only=1", "NEURON_FSDP": "1"}
+    assert neff.info(str(path))["environment"] == seen

@@ -11,7 +11,7 @@ _TEXT = """\
 {marker}1
 # Written by `neffcache install` ({version}); do not edit. The real compiler lies behind it on PATH.
 if [ -x {python} ] && [ -r {landmark} ] && [ -r {start} ]; then
-    exec {python} -I -S {start} "${{LC_CTYPE+1}}" "$0" "$@"
+    exec {python} -I -S {start} "${{LC_CTYPE+=$LC_CTYPE}}" "$0" "$@"
 fi
 # The cache or its Python is gone: become the next neuronx-cc on PATH that is not one of these.
 _neffcache_usable() {{
@@ -49,7 +49,7 @@ set -- "$_neffcache_found" "$@"
 unset _neffcache_found _neffcache_rest _neffcache_one _neffcache_two
 exec "$@"
 """
-_BETWEEN = ("\n    exec ", ' "${LC_CTYPE+1}"')
+_BETWEEN = ("\n    exec ", ' "${LC_CTYPE+=$LC_CTYPE}"')
 
 
 def render(python: str, landmark: str, start: str) -> str:
@@ -58,7 +58,7 @@ def render(python: str, landmark: str, start: str) -> str:
     Args:
         python: the interpreter, absolute.
         landmark: a file of its standard library, to see that it is whole.
-        start: what it runs, with: whether LC_CTYPE is set ("1" or ""), $0, the arguments.
+        start: what it runs, with: "=" and LC_CTYPE's value ("" when unset), $0, the arguments.
     """
     return _TEXT.format(
         marker=find.MARKER.decode(),

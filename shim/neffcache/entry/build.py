@@ -19,18 +19,19 @@ class Source:
     Attributes:
         role, place: see index.PLACES.
         fd: open for positioned reads.
-        size: bytes.
+        size: bytes; start: where they begin in the file.
         segments: for a file that repeats the NEFF: its runs, `start` counted in the file itself
             for own ones and in the NEFF for the others; None: all its own.
     """
 
-    __slots__ = ("fd", "place", "role", "segments", "size")
+    __slots__ = ("fd", "place", "role", "segments", "size", "start")
 
     def __init__(self, role: str, place: str, fd: int, size: int) -> None:
         self.role = role
         self.place = place
         self.fd = fd
         self.size = size
+        self.start = 0
         self.segments: list[Segment] | None = None
 
 
@@ -85,7 +86,7 @@ def _copy(out: int, source: Source, member: Member, tap: "Callable[[bytes], None
     """Hash the whole file; store the runs that are its own."""
     _write_at(out, header(member.role, member.stored), member.offset - BLOCK)
     made = files.new_hash(source.size)
-    at, to = 0, member.offset
+    at, to = source.start, member.offset
     for segment in source.segments or [Segment(True, 0, source.size)]:
         left = segment.size
         while left:

@@ -115,7 +115,9 @@ class FileRemote:
         return staging
 
     def _copy_from(self, source: int, into: str, progress: "Progress") -> None:
-        out = posix.open(into, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600)
+        out = posix.open(
+            into, posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC, 0o600
+        )
         try:
             done = 0
             while True:
@@ -183,5 +185,7 @@ class FileRemote:
 
     def _failure(self, error: OSError) -> RemoteError:
         kind = RefusedError if error.errno in _FOR_GOOD else RemoteError
-        where = files.decode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        where = (
+            files.decode(error.filename) if isinstance(error.filename, bytes) else error.filename
+        )
         return kind(f"{error.strerror or error}" + (f": {where}" if where else ""))

@@ -2,7 +2,7 @@
 
 from neffcache import files, invocation, journal, key
 from neffcache.compiler import identity
-from neffcache.errors import EntryError, StoreError
+from neffcache.errors import EntryError, SettingError, StoreError
 from neffcache.invocation import Bypass
 from neffcache.run import restore
 from neffcache.store import local
@@ -77,6 +77,11 @@ def compile_cached(job: Job) -> "int | None":
         record.outcome = reason.outcome
         record.set(detail=reason.detail)
         status = _required(plan)
+    except SettingError as error:  # of the remotes, which only a miss reads
+        record.outcome = "bad_setting"
+        record.set(detail=str(error))
+        job.say(False, files.encode(f"neffcache: {error}: compiling without the cache\n"))
+        status = _required(plan)
     except Exception as error:  # the law: a fault of the cache never breaks a compile
         if job.config.strict:
             raise
@@ -97,6 +102,8 @@ def note_passed(config: "Config", record: journal.Record) -> None:
 def _answer(plan: Plan) -> int:
     job, record = plan.job, plan.record
     plan.store = _open_store(job)
+    if not job.cwd:
+        raise Bypass("bad_command_line", "the working directory is gone")
     plan.call = call = invocation.parse(
         job.argv, job.cwd, allow_savetemps=job.config.allow_savetemps
     )

@@ -154,8 +154,7 @@ def _sources(plan: "Plan", before: Before, opened: "list[int]") -> "list[build.S
     if plan.call.wrapper:
         found.append(_wrapped(plan, before, neff_source, opened))
     if plan.job.config.keep_log:
-        log = _open(plan.call.logfile, index.LOG, index.IN_LOG, opened)
-        found.append(log)
+        found.append(_log(plan, before, opened))
     return found
 
 
@@ -182,6 +181,17 @@ def _wrapped(
     if len(found) != 1:
         raise _NotKept("wrapper_unproven", f"{len(found)} of {len(fresh)} files hold the NEFF")
     return found[0]
+
+
+def _log(plan: "Plan", before: Before, opened: "list[int]") -> build.Source:
+    """What this compile added to the log."""
+    source = _open(plan.call.logfile, index.LOG, index.IN_LOG, opened)
+    now = posix.fstat(source.fd)
+    old = before.log
+    if old is not None and old[:2] == (now.st_dev, now.st_ino) and old[2] <= source.size:
+        source.start = old[2]
+        source.size -= old[2]
+    return source
 
 
 def _place(plan: "Plan", path: str, places: int) -> str:

@@ -73,27 +73,29 @@ class _Held:
 
     def serve_after_wait(self) -> bool:
         """Claim the key; when another process held it, serve what that one stored."""
-        config = self._plan.job.config
+        plan, config = self._plan, self._plan.job.config
         if config.readonly or config.recache or config.require_hit:
             return False  # nothing will be stored, or nothing stored is wanted
         try:
-            self._lock = claim.take(self._plan.store, self._plan.key.digest)
+            self._lock = claim.take(plan.store, plan.key.digest)
             if self._lock is None:
                 self._waited = True
-                self._lock = claim.wait(self._plan.store, self._plan.key.digest, self._deadline)
-                if self._lock is None:
-                    self._plan.record.note("wait_timeout")
+                self._lock = claim.wait(plan.store, plan.key.digest, self._deadline)
         except locks.NoLocks as error:
-            self._plan.record.note("no_locks", str(error))
+            plan.record.note("no_locks", str(error))
             return False
-        # Whoever held it a moment ago may have stored the entry between look-up and claim.
-        return calls.serve_stored(self._plan, "hit_waited")
+        if self._lock is None:
+            plan.record.note("wait_timeout")
+        # Whoever held it may have stored the entry between our look-up and our claim.
+        served = calls.serve_stored(plan, "hit_waited" if self._waited else "hit_local")
+        if self._waited:
+            self.release()  # having waited in vain, let the others go on, too
+        return served
 
     def serve_before_compile(self) -> bool:
-        """Having waited in vain, let go, so that the others need not wait for this one, too."""
-        if not self._waited or self._lock is None:
+        """Having waited in vain, take one of the places for those who compile side by side."""
+        if not self._waited:
             return False
-        self.release()
         try:
             self._lock = claim.slot(self._plan.store, self._plan.key.digest, self._deadline)
         except locks.NoLocks:
@@ -111,17 +113,13 @@ def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
     job = plan.job
     if job.config.recache or not any(spec.reads for spec in specs):
         return False
-    from neffcache import cache
+    from neffcache.cache import Reader
 
-    found = cache.fetch(
-        plan.store,
-        plan.key.digest,
-        specs,
-        job.config,
-        job.environ,
-        plan.record,
-        files.parent(plan.call.output),
-    )
+    spare = files.parent(plan.call.output)
+    reader = Reader(plan.store, job.config, job.environ, plan.record, spare)
+    found = reader.fetch(plan.key.digest, specs)
+    for line in reader.outages:
+        job.say(False, files.encode(f"neffcache: {line}\n"))
     if found is None:
         return False
     try:

@@ -20,10 +20,9 @@ def main(argv: "list[str]") -> None:
     """Answer a call and end the process.
 
     Args:
-        argv: start.py, "1" when LC_CTYPE was set by the caller, the script's path, the arguments.
+        argv: start.py, "=" and the caller's LC_CTYPE ("": unset), the script's path, the arguments.
     """
     kernel.rename(find.PROGRAM)
-    become.plain_interrupt()
     door = _Door(argv)
     try:
         settings = config.load(door.environ)
@@ -44,8 +43,10 @@ class _Door:
     def __init__(self, argv: "list[str]") -> None:
         self.argv = argv[3:]
         self.environ = dict(posix.environ)
-        if not argv[1]:
-            self.environ.pop(b"LC_CTYPE", None)  # put there by Python, not by the caller
+        # Python puts one of its own there where it finds none, or C.
+        self.environ.pop(b"LC_CTYPE", None)
+        if argv[1]:
+            self.environ[b"LC_CTYPE"] = files.encode(argv[1][1:])
         try:
             self.cwd = posix.getcwd()
         except OSError:

@@ -26,6 +26,7 @@ class Job:
     request: Request
     switches: Switches
     flags: dict[str, object]
+    environment: dict[str, str]  # as it was before the compile: XLA must not see XLA_FLAGS
     report: Report
     folder: str  # the temp dir
 
@@ -50,7 +51,8 @@ def run(request: Request, switches: Switches) -> int:
     except OSError as failed:
         print(f"[NCC_EUOC001] {failed}", file=sys.stderr)
         return FAILED
-    job = Job(request, switches, effective.flags(request, os.environ), report, folder)
+    flags, environment = effective.flags(request, os.environ), effective.environment(os.environ)
+    job = Job(request, switches, flags, environment, report, folder)
     report.log("INFO", f"NeuronX Compiler version {__version__}; {' '.join(request.argv)}")
     try:
         return _guarded(job)
@@ -118,7 +120,7 @@ def _info(job: Job, source: Source, lowered: Lowered) -> dict[str, object]:
         "version": "2.0",
         "compiler": __version__,
         "effective_flags": job.flags,
-        "environment": effective.environment(os.environ),
+        "environment": job.environment,
         "graph_sha256": source.digest,
         "kernel_sha256": [kernel.digest for kernel in lowered.kernels],
         "optimized_hlo_sha256": lowered.optimized_sha256,

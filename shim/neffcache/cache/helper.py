@@ -1,0 +1,65 @@
+"""Whole: the process that reads a remote, so that no caller ever sits in a call that hangs."""
+
+import posix
+import time
+
+from neffcache import processes, remote
+from neffcache.cache import bundles, reports
+from neffcache.errors import EntryError, NeffcacheError, RemoteError
+
+NAME = "neffcache-fetch"
+# A download is judged by its speed only after this long.
+_FAIR = 1.0
+
+
+class _Slow(Exception):
+    """The rest of the download would take longer than the compile did."""
+
+
+class _Watch:
+    """Follows a download: says that it moves, and gives it up when compiling is quicker."""
+
+    def __init__(self, record: bundles.Record) -> None:
+        self._size = record.size
+        self._seconds = record.index.seconds
+        self._started = time.monotonic()
+        self._pulse = reports.Pulse()
+
+    def __call__(self, count: int) -> None:
+        self._pulse.beat()
+        spent = time.monotonic() - self._started
+        left = self._size - count
+        if spent >= _FAIR and left * spent > self._seconds * max(count, 1):
+            raise _Slow(f"{left} bytes left after {count} in {spent:.1f} s")
+
+
+def main(arguments: "list[str]") -> None:
+    """Fetch one entry: `<key> <remote> <file>`. What it writes: see `reading`."""
+    processes.become_helper(NAME)
+    try:
+        word, detail = _fetch(*arguments)
+    except Exception as error:  # outermost: the caller is told, whatever it was
+        word, detail = "failed", f"unexpected {type(error).__name__}: {error}"
+    reports.send(word, detail)
+    reports.end()
+
+
+def _fetch(key: str, text: str, into: str) -> "tuple[str, str]":
+    try:
+        opened = remote.open_remote(remote.parse(text), dict(posix.environ))
+        record = bundles.fetch_record(opened, key, into)
+        if record is None:
+            return "absent", ""
+        reports.send("size", str(record.size))
+        bundles.fetch_bundle(opened, record, into, _Watch(record))
+    except EntryError as error:
+        return "damaged", str(error)
+    except RemoteError as error:
+        return "failed", str(error)
+    except NeffcacheError as error:
+        return "failed", str(error)
+    except _Slow as error:
+        return "slow", str(error)
+    except OSError as error:
+        return "local", str(error)
+    return "done", ""

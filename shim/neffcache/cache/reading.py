@@ -1,0 +1,210 @@
+"""Whole: look a key up in the remotes, in order, each in a process that may be given up."""
+
+import posix
+
+from neffcache import breaker, credentials, files, processes, remote
+from neffcache.entry import read
+from neffcache.errors import EntryError, StoreError
+from neffcache.store import keep, local
+
+_HELPER = "neffcache.cache.helper"
+# What a helper ends with, and the note that it becomes.
+_NOTES = {
+    "absent": "remote_absent",
+    "damaged": "remote_damaged",
+    "slow": "remote_slow",
+    "failed": "remote_failed",
+    "local": "remote_failed",
+}
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from neffcache.breaker import Permit
+    from neffcache.config import Config
+    from neffcache.entry.read import Bundle
+    from neffcache.journal import Record
+    from neffcache.remote import Spec
+    from neffcache.store.local import Store
+
+
+class Fetched:
+    """An entry that a remote had.
+
+    Attributes:
+        bundle: open, and every byte of it checked.
+        url: of the remote.
+        kept: whether the local store has it now, too.
+    """
+
+    __slots__ = ("bundle", "kept", "url")
+
+    def __init__(self, bundle: "Bundle", url: str) -> None:
+        self.bundle = bundle
+        self.url = url
+        self.kept = False
+
+    def close(self) -> None:
+        """Give it back; what the store could not take is gone with it."""
+        self.bundle.close()
+
+
+class Reader:
+    """Asks remotes on behalf of one call.
+
+    Attributes:
+        outages: lines for people, one for each outage that this call was the first to meet.
+    """
+
+    __slots__ = ("_config", "_environ", "_record", "_spare", "_store", "outages")
+
+    def __init__(
+        self,
+        store: "Store | None",
+        config: "Config",
+        environ: "Mapping[bytes, bytes]",
+        record: "Record",
+        spare: str,
+    ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            store: where downloads go and what they leave behind; None: nowhere.
+            spare: a directory for a download that the store cannot take.
+        """
+        self._store = store
+        self._config = config
+        self._environ = environ
+        self._record = record
+        self._spare = spare
+        self.outages: "list[str]" = []
+
+    def fetch(self, key: str, specs: "Sequence[Spec]") -> "Fetched | None":
+        """The entry of a key from the first remote that has it and can be read; None: none has.
+
+        What kept a remote from answering is noted in the record and never stands in the way of
+        another. Waits for at most remote_timeout seconds of silence for each, and not at all for
+        one that has just failed.
+        """
+        for spec in specs:
+            if spec.reads:
+                found = self._ask(key, spec)
+                if found is not None:
+                    return found
+        return None
+
+    def _ask(self, key: str, spec: "Spec") -> "Fetched | None":
+        if spec.credential and not remote.secret(spec, self._environ):
+            self._note("failed", spec, f"{spec.credential} is not set")
+            return None
+        permit = breaker.ask(self._store, self._breaker_name(spec))
+        if permit is None:
+            self._record.note("remote_skipped", spec.url)
+            return None
+        try:
+            word, detail, temp = self._download(key, spec)
+            self._settle(permit, spec, word, detail)
+        finally:
+            permit.leave()
+        if word == "done":
+            return self._take(key, spec, temp)
+        files.discard(temp)
+        self._note(word, spec, detail)
+        return None
+
+    def _breaker_name(self, spec: "Spec") -> str:
+        mark = ""
+        if spec.credential and self._store is not None:
+            try:
+                mark = credentials.fingerprint(self._store, spec, self._environ)
+            except OSError:
+                pass  # no stamps can be written either
+        return "read-" + credentials.identity(spec, mark)
+
+    def _settle(self, permit: "Permit", spec: "Spec", word: str, detail: str) -> None:
+        """Tell the breaker: a remote without the key, or with a bad one, has answered, too."""
+        if word == "failed":
+            stamp = permit.fail(detail)
+            if stamp is not None:
+                self.outages.append(
+                    f"remote {spec.url} failed ({detail}): not asked for {breaker.FIRST:.0f} s"
+                )
+        elif word == "local":
+            permit.leave()
+        else:
+            permit.succeed()
+
+    def _note(self, word: str, spec: "Spec", detail: str) -> None:
+        self._record.note(_NOTES[word], f"{spec.url} {detail}".rstrip())
+
+    def _download(self, key: str, spec: "Spec") -> "tuple[str, str, str]":
+        """(how it ended, what exactly, the file): into the store, or beside the output."""
+        word, detail, temp = "local", "no place for a download", ""
+        for directory in self._places():
+            files.discard(temp)
+            try:
+                fd, temp = files.temporary(files.join(directory, "x"))
+            except OSError as error:
+                detail = str(error)
+                continue
+            posix.close(fd)
+            word, detail = self._run_helper(key, spec, temp)
+            if word != "local":
+                break
+        return word, detail, temp
+
+    def _places(self) -> "list[str]":
+        found = []
+        if self._store is not None:
+            try:
+                found.append(self._store.directory(local.TEMPORARY))
+            except OSError:
+                pass  # a store that cannot be written: the entry is served all the same
+        if self._spare:
+            found.append(self._spare)
+        return found
+
+    def _run_helper(self, key: str, spec: "Spec", temp: str) -> "tuple[str, str]":
+        silence = self._config.remote_timeout
+        try:
+            helper = processes.Helper(
+                processes.python(_HELPER, key, spec.text(), temp), self._environ
+            )
+        except OSError as error:
+            return "local", f"no helper process ({error})"
+        try:
+            while (line := helper.line(silence)) is not None:
+                word, _, detail = line.partition(" ")
+                if word == "done" or word in _NOTES:
+                    return word, detail
+        except processes.Silent:
+            return "failed", f"silent for {silence:g} s"
+        finally:
+            helper.stop()
+        return "failed", "its helper process died"
+
+    def _take(self, key: str, spec: "Spec", temp: str) -> "Fetched | None":
+        """Open what the helper has checked, and keep it if the store can."""
+        try:
+            made = Fetched(read.open_bundle(temp, key), spec.url)
+        except (EntryError, OSError) as error:
+            files.discard(temp)
+            self._note("local", spec, str(error))
+            return None
+        if not self._config.readonly and self._store is not None:
+            try:
+                self._adopt(self._store, key, temp, made.bundle.index.end)
+                made.kept = True
+            except (StoreError, OSError):
+                pass
+        files.discard(temp)
+        return made
+
+    def _adopt(self, store: "Store", key: str, temp: str, size: int) -> None:
+        if not temp.startswith(f"{store.path}/"):
+            raise StoreError("downloaded elsewhere")
+        keep.make_room(store, size, keep.limit(store, self._config.max_size))
+        files.make_directories(files.parent(store.entry_path(key)))
+        keep.adopt(store, temp, key)
+        keep.clear_temporary(store)

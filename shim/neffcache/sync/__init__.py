@@ -1,0 +1,1 @@
+"""Door: what runs on its own behind the compiles: the uploader."""

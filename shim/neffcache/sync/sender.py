@@ -1,0 +1,64 @@
+"""Door: the process that writes to a remote, so that no uploader sits in a call that hangs."""
+
+import posix
+
+from neffcache import files, processes, queue, remote
+from neffcache.cache import bundles, reports
+from neffcache.errors import EntryError, NeffcacheError, RefusedError
+from neffcache.store import local
+from neffcache.store.local import Store
+
+NAME = "neffcache-send"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.remote import Remote
+
+
+def main(arguments: "list[str]") -> None:
+    """Send entries: `<store> <destination> <key>...`.
+
+    Writes a line for each: `sent KEY`, `gone KEY why` (not stored, or damaged), `refused KEY why`;
+    or `failed why` and ends; `busy` in between, so that silence means something.
+    """
+    processes.become_helper(NAME)
+    store = Store(arguments[0])
+    try:
+        destination = queue.read_destination(store, arguments[1])
+        opened = remote.open_remote(remote.parse(destination.remote), dict(posix.environ))
+        _send_all(store, opened, arguments[2:])
+    except RefusedError as error:
+        for key in arguments[2:]:
+            reports.send(f"refused {key}", str(error))
+    except Exception as error:  # outermost: the uploader is told, whatever it was
+        known = isinstance(error, NeffcacheError | OSError)
+        reports.send("failed", f"{'' if known else type(error).__name__ + ': '}{error}")
+    reports.end()
+
+
+def _send_all(store: Store, opened: "Remote", keys: "list[str]") -> None:
+    fd, spare = files.temporary(files.join(store.directory(local.TEMPORARY), "x"))
+    posix.close(fd)
+    try:
+        for key in keys:
+            reports.send(*_send(store, opened, key, spare))
+    finally:
+        files.discard(spare)
+
+
+def _send(store: Store, opened: "Remote", key: str, spare: str) -> "tuple[str, str]":
+    path = store.entry_path(key)
+    found = files.state(path)
+    try:
+        bundles.publish(opened, key, path, spare, reports.Pulse().beat)
+    except RefusedError as error:
+        return f"refused {key}", str(error)
+    except EntryError as error:
+        if files.state(path) == found:  # not the good one that came in its place meanwhile
+            store.drop(key)
+        return f"gone {key}", str(error)
+    except FileNotFoundError:
+        if files.state(path) is not None:
+            raise
+        return f"gone {key}", "no longer in the store"
+    return f"sent {key}", ""

@@ -1,0 +1,175 @@
+"""Door: the uploader: one process for each destination with its credential, until nothing waits."""
+
+import posix
+import time
+
+from neffcache import backlog, breaker, config, files, locks, processes, queue
+from neffcache.errors import NeffcacheError, SettingError
+from neffcache.queue import Marker
+from neffcache.store import keep, local
+from neffcache.store.local import Store
+
+NAME = "neffcache-sync"
+_SENDER = "neffcache.sync.sender"
+_BATCH = 32
+# Ends when nothing has come for so long; a compile starts it again.
+_IDLE = 3.0
+_PAUSE = 0.1
+# A starter looks at the lock for an instant: that must not pass for another uploader.
+_FOR_LOCK = 1.0
+# With the remote failing for so long it ends; the markers wait for the next compile or `flush`.
+_OUTAGE = 3600.0
+# Writes are synced to disks far away: this many times the patience of a read.
+_PATIENCE = 12
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from neffcache.locks import Lock
+    from neffcache.queue import Destination
+
+
+def main(arguments: "list[str]") -> None:
+    """Empty a destination's queue: `<store> <destination>`."""
+    processes.detach(NAME)
+    try:
+        run(Store(arguments[0]), arguments[1], dict(posix.environ))
+    except (NeffcacheError, OSError):
+        pass  # the markers stay, and `stats` says what they wait for
+    posix._exit(0)
+
+
+def run(store: Store, name: str, environ: "Mapping[bytes, bytes]") -> None:
+    """Send until nothing has waited for a while; at once when another process does it already.
+
+    Raises:
+        SettingError: the destination cannot be told.
+        OSError: the store has become unusable.
+    """
+    destination = queue.read_destination(store, name)
+    if queue.why_not(store, destination, environ):
+        return
+    work = _Work(store, destination, environ)
+    while True:
+        try:
+            lock = _lock(store, name)
+            if lock is None:
+                return
+        except locks.NoLocks:
+            lock = None  # several may run; publishing is create-only
+        try:
+            patient = work.until_idle()
+        finally:
+            if lock is not None:
+                lock.release()
+        # Whoever queued while we were about to let go saw us running, and started nobody.
+        keep.clear_temporary(store)
+        if not patient or not queue.keys(store, name):
+            return
+
+
+def _lock(store: Store, name: str) -> "Lock | None":
+    deadline = time.monotonic() + _FOR_LOCK
+    while True:
+        lock = locks.try_lock(queue.lock_path(store, name))
+        if lock is not None or time.monotonic() >= deadline:
+            return lock
+        time.sleep(_PAUSE / 4)
+
+
+class _Work:
+    """The queue of one destination, and how its remote has behaved."""
+
+    def __init__(
+        self, store: Store, destination: "Destination", environ: "Mapping[bytes, bytes]"
+    ) -> None:
+        self._store = store
+        self._destination = destination
+        self._environ = environ
+        self._breaker = f"write-{destination.name}"
+        self._silence = _PATIENCE * _timeout(environ)
+        self._blamed: dict[str, int] = {}
+        self._well = time.monotonic()  # when the remote was last known to work, or not yet known
+
+    def until_idle(self) -> bool:
+        """Send what comes; False when the remote has failed for too long, or the store is gone."""
+        idle_since = time.monotonic()
+        while time.monotonic() - idle_since < _IDLE:
+            keys = queue.keys(self._store, self._destination.name)
+            if not keys:
+                time.sleep(_PAUSE)
+                continue
+            # What failed before goes last: one entry that cannot be sent must not stop the others.
+            keys.sort(key=lambda key: self._blamed.get(key, 0))
+            if not self._round(keys[:_BATCH]):
+                return False
+            idle_since = time.monotonic()
+        return True
+
+    def _round(self, keys: "list[str]") -> bool:
+        """One batch, or a pause while the remote is to be left alone; False: give up."""
+        permit = breaker.ask(self._store, self._breaker)
+        if permit is None:
+            return self._pause()
+        problem = "the last process that wrote there still hangs"
+        try:
+            if not processes.reap_abandoned():
+                problem = self._send(keys)
+            if problem:
+                permit.fail(problem)
+            else:
+                permit.succeed()
+                self._well = time.monotonic()
+        finally:
+            permit.leave()
+        return True
+
+    def _pause(self) -> bool:
+        time.sleep(_PAUSE)  # `flush` removes the stamp to have it tried at once: so look often
+        there = files.state(f"{self._store.path}/{local.QUEUE}/{self._destination.name}")
+        return there is not None and time.monotonic() - self._well < _OUTAGE
+
+    def _send(self, keys: "list[str]") -> str:
+        """Have a child send a batch: what went wrong with the remote, or ""."""
+        argv = processes.python(_SENDER, self._store.path, self._destination.name, *keys)
+        left = list(keys)
+        sender = processes.Helper(argv, self._environ)
+        try:
+            while left:
+                line = sender.line(self._silence)
+                if line is None:
+                    return "the process that writes there died"
+                word, _, detail = line.partition(" ")
+                if word == "failed":
+                    return detail
+                if word != "busy":
+                    left.remove(self._settle(word, detail))
+        except processes.Silent:
+            return f"silent for {self._silence:g} s"
+        finally:
+            sender.stop()
+            if left:
+                self._blamed[left[0]] = self._blamed.get(left[0], 0) + 1
+        return ""
+
+    def _settle(self, word: str, detail: str) -> str:
+        """Take an entry's marker out of the queue: its key."""
+        key, _, reason = detail.partition(" ")
+        path = f"{self._store.path}/{local.QUEUE}/{self._destination.name}/{key}"
+        marker = Marker(self._destination, key, path)
+        if word == "sent":
+            files.discard(path)
+        else:
+            backlog.bury(self._store, marker, reason)
+            # Compiled and queued anew in this very moment: its marker may be the one just taken.
+            if word == "gone" and files.state(self._store.entry_path(key)) is not None:
+                queue.put(self._store, self._destination, key)
+        return key
+
+
+def _timeout(environ: "Mapping[bytes, bytes]") -> float:
+    try:
+        return config.load(environ).remote_timeout
+    except SettingError:
+        return 5.0
