@@ -61,7 +61,7 @@ class Host:
         command = ["neuronx-cc", "compile", "--framework=XLA", str(graph), "--output", str(output)]
         began = time.monotonic()
         done = subprocess.run(
-            [*command, "--target=trn1"],
+            [*command, "--target=trn1", "--auto-cast=none"],
             cwd=work,
             env=self.environ(),
             capture_output=True,

@@ -5,7 +5,7 @@ import time
 
 from neffcache import breaker, files, queue
 from neffcache.errors import SettingError
-from neffcache.queue import Destination, Marker
+from neffcache.queue import Marker
 from neffcache.store import local
 
 DEAD_LINE = "neffcache-dead 1"
@@ -159,7 +159,7 @@ def flush(
     for waiting in before:
         if waiting.failing:
             forget_failure(store, waiting.name)
-    tried: "dict[str, float]" = {}
+    tried: dict[str, float] = {}
     while True:
         left = _chosen(store, environ, remotes)
         able = [one for one in left if not one.reason or (one.failing and timeout is not None)]
@@ -241,4 +241,3 @@ def _names(path: str) -> "list[str]":
         return sorted(posix.listdir(path))
     except OSError:
         return []
-

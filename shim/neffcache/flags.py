@@ -39,9 +39,9 @@ KNOWN = ONE_VALUE | MANY_VALUES | SWITCHES | ANSWERS | {"--help", "--print-nki"}
 
 
 def is_quiet(option: str, value: str) -> bool:
-    """Whether a value of a verbosity option cannot change the result."""
-    if option == "--logfile-verbose":
-        return True
+    """Whether this is a verbosity option whose value cannot change the result."""
+    if option != "--verbose":
+        return option == "--logfile-verbose"
     if value.isascii() and value.isdigit():
         return int(value) >= QUIET_FROM
     return value in QUIET_WORDS

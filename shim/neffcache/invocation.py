@@ -126,7 +126,7 @@ class _Reader:
         if name in flags.SWITCHES and not equals:
             self._switch(name)
         elif name in flags.MANY_VALUES:
-            self._many(name, [value] if equals else [])
+            self._many(word, name, [value] if equals else [])
         elif name in flags.ONE_VALUE:
             self._one(name, value if equals else self._next(name))
         elif equals or _has_joined_value(name):
@@ -169,7 +169,7 @@ class _Reader:
             made.logfile = files.join(made.cwd, value)
         elif name == flags.TEMP_DIR:
             return
-        elif name in ("--verbose", "--logfile-verbose") and flags.is_quiet(name, value):
+        elif flags.is_quiet(name, value) and not self._overrides(name):
             return
         elif name in flags.FILE_VALUES and _exists(files.join(made.cwd, value)):
             self._value(name, value)
@@ -180,18 +180,23 @@ class _Reader:
             made.target = made.target or name == "--target"
             made.options.append(f"{name}={value}")
 
-    def _many(self, name: str, values: "list[str]") -> None:
+    def _overrides(self, name: str) -> bool:
+        """Whether the option stands before already, with a value that is in the key."""
+        return any(option.startswith(f"{name}=") for option in self.made.options)
+
+    def _many(self, word: str, name: str, values: "list[str]") -> None:
+        start = self.at
         while self.at < len(self.argv) and self.argv[self.at][:1] != "-":
-            values.append(self.argv[self.at])
             self.at += 1
+        values += self.argv[start : self.at]
         plain = (["compile"], ["compile", "SaveTemps"]) if self.allow_savetemps else (["compile"],)
         if name == "--pipeline" and values not in plain:
             raise Bypass("special_pipeline", " ".join(values))
-        self.made.options += [name, *values]
+        self.made.options += [word, *self.argv[start : self.at]]
 
     def _value(self, name: str, value: str) -> None:
         """Note every file that the value names, whole or in part."""
-        for piece in {value, *_pieces(value)}:
+        for piece in dict.fromkeys((value, *_pieces(value))):
             path = files.join(self.made.cwd, piece)
             mode = _mode(path) if piece else 0
             if not mode:
@@ -207,12 +212,10 @@ def _has_joined_value(name: str) -> bool:
 
 
 def _pieces(value: str) -> "list[str]":
-    """The parts of an option's value that look like paths."""
-    if "/" not in value:
-        return []
+    """The parts of an option's value that may be paths."""
     for mark in "=,:;'\"":
         value = value.replace(mark, " ")
-    return [piece for piece in value.split() if "/" in piece]
+    return value.split()
 
 
 def _mode(path: str) -> int:

@@ -48,9 +48,11 @@ class Key:
 
 def combine(parts: "Sequence[tuple[str, str]]") -> str:
     """The key's digest from its parts' labels and digests (so a manifest can be checked)."""
-    lines = [f"neffcache-key {FORMAT}\n"]
-    lines += [f"{digest} {len(label)} {label}\n" for label, digest in parts]
-    return files.digest("".join(lines).encode("utf-8", "surrogateescape"))
+    lines = [b"neffcache-key %d\n" % FORMAT]
+    for label, digest in parts:
+        name = label.encode("utf-8", "surrogateescape")
+        lines.append(b"%b %d %b\n" % (digest.encode(), len(name), name))
+    return files.digest(b"".join(lines))
 
 
 def compute(
@@ -76,17 +78,18 @@ def compute(
     if not call.target:
         parts.append(Part("target", files.encode(target)))
     parts += [Part("option", files.encode(option)) for option in call.options]
-    parts += named_files(call)
+    parts += named_files(call, graph)
     for name, value in environment.relevant(environ):
         parts.append(Part("env " + files.decode(name), value))
     return Key(parts), graph
 
 
-def named_files(call: "Invocation") -> "list[Part]":
-    """The parts for files that option values name: their content, not their path."""
+def named_files(call: "Invocation", graph: raw.Graph) -> "list[Part]":
+    """The parts for files that option values name: their content, not their path; the last wins."""
     parts = []
-    for option, path in sorted(call.named_files):
+    for option, path in call.named_files:
         try:
+            graph.changed = max(graph.changed, raw.changed(path))
             parts.append(Part("file " + option, raw.hash_file(path)[0].encode()))
         except OSError as error:
             raise Bypass("graph_unreadable", f"{path}: {error.strerror}") from error

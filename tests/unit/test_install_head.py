@@ -92,7 +92,9 @@ def test_interpreter_is_started_whatever_its_path(place: Place, name: str) -> No
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize(("variables", "word"), [({}, ""), ({"LC_CTYPE": ""}, "="), ({"LC_CTYPE": "C"}, "=C")])
+@pytest.mark.parametrize(
+    ("variables", "word"), [({}, ""), ({"LC_CTYPE": ""}, "="), ({"LC_CTYPE": "C"}, "=C")]
+)
 def test_start_is_told_whether_lc_ctype_was_set(
     place: Place, variables: dict[str, str], word: str
 ) -> None:

@@ -5,7 +5,7 @@ import posix
 from neffcache import breaker, credentials, files, processes, remote
 from neffcache.entry import read
 from neffcache.errors import EntryError, StoreError
-from neffcache.store import keep, local
+from neffcache.store import keep
 
 _HELPER = "neffcache.cache.helper"
 # What a helper ends with, and the note that it becomes.
@@ -78,7 +78,7 @@ class Reader:
         self._environ = environ
         self._record = record
         self._spare = spare
-        self.outages: "list[str]" = []
+        self.outages: list[str] = []
 
     def fetch(self, key: str, specs: "Sequence[Spec]") -> "Fetched | None":
         """The entry of a key from the first remote that has it and can be read; None: none has.
@@ -141,10 +141,10 @@ class Reader:
     def _download(self, key: str, spec: "Spec") -> "tuple[str, str, str]":
         """(how it ended, what exactly, the file): into the store, or beside the output."""
         word, detail, temp = "local", "no place for a download", ""
-        for directory in self._places():
+        for in_store in (True, False):
             files.discard(temp)
             try:
-                fd, temp = files.temporary(files.join(directory, "x"))
+                fd, temp = self._new_file(key, in_store)
             except OSError as error:
                 detail = str(error)
                 continue
@@ -154,16 +154,13 @@ class Reader:
                 break
         return word, detail, temp
 
-    def _places(self) -> "list[str]":
-        found = []
-        if self._store is not None:
-            try:
-                found.append(self._store.directory(local.TEMPORARY))
-            except OSError:
-                pass  # a store that cannot be written: the entry is served all the same
-        if self._spare:
-            found.append(self._spare)
-        return found
+    def _new_file(self, key: str, in_store: bool) -> "tuple[int, str]":
+        """A store that cannot take it is no reason not to serve what a remote has."""
+        if not in_store:
+            return files.temporary(files.join(self._spare, "x"))
+        if self._store is None:
+            raise FileNotFoundError(2, "no store")
+        return keep.new_file(self._store, key)
 
     def _run_helper(self, key: str, spec: "Spec", temp: str) -> "tuple[str, str]":
         silence = self._config.remote_timeout
@@ -205,6 +202,4 @@ class Reader:
         if not temp.startswith(f"{store.path}/"):
             raise StoreError("downloaded elsewhere")
         keep.make_room(store, size, keep.limit(store, self._config.max_size))
-        files.make_directories(files.parent(store.entry_path(key)))
         keep.adopt(store, temp, key)
-        keep.clear_temporary(store)

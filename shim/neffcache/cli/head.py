@@ -78,12 +78,22 @@ def quote(text: str) -> str:
 
 def recorded(text: str) -> tuple[str, str]:
     """(interpreter, start file) of a shim's text; ("", "") when it holds none."""
+    words = _words(text, "\n    exec ", ' "${LC_CTYPE')
+    return (words[0], words[3]) if len(words) == 4 and words[1:3] == ["-I", "-S"] else ("", "")
+
+
+def landmark(text: str) -> str:
+    """The file that a shim's text looks for besides; "" when it names none."""
+    words = _words(text, "\nif [ -x ", " ]; then\n")
+    return words[4] if len(words) == 9 else ""
+
+
+def _words(text: str, before: str, after: str) -> list[str]:
     import shlex
 
-    _, found, rest = text.partition(_BETWEEN[0])
-    command, ended, _ = rest.partition(_BETWEEN[1])
+    _, found, rest = text.partition(before)
+    command, ended, _ = rest.partition(after)
     try:
-        words = shlex.split(command) if found and ended else []
+        return shlex.split(command) if found and ended else []
     except ValueError:
-        words = []
-    return (words[0], words[3]) if words[1:3] == ["-I", "-S"] and len(words) == 4 else ("", "")
+        return []

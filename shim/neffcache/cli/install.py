@@ -87,10 +87,8 @@ def _byte_code_notice(python: str, package: str) -> tuple[str, ...]:
     if not missing:
         return () if missing is not None else (f"{python} cannot byte-compile {package}",)
     number = count(len(missing), "file")
-    return (
-        f"no byte code for {number} in {package}, so a hit takes about twice as long; "
-        + "run `neffcache install` once as a user who may write there",
-    )
+    effect = f"no byte code for {number} in {package}, so a hit takes about twice as long"
+    return (f"{effect}; run `neffcache install` once as a user who may write there",)
 
 
 def _usable_notice(path: str) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ class Part:
         """For people."""
         if self.text is None:
             return f"sha256 {self.sha256[:_SHOWN_DIGITS]}"
-        return short(self.text)
+        return short(self.text.replace("\n", ", "))
 
 
 @dataclass(frozen=True)
@@ -157,9 +157,17 @@ def _without(these: list[Part], others: list[Part]) -> list[Part]:
 
 
 def _words(label: str, before: Part | None, after: Part | None) -> str:
-    missing = "not set" if label.startswith("env ") else "absent"
-    was = before.words() if before else missing
-    now = after.words() if after else missing
-    if label == "graph":
-        return f"the graph itself: stored {was}, now {now}"
-    return f"{short(label)}: stored {was}, now {now}"
+    """What differs. Of texts with several lines, only the lines that do."""
+    name = "the graph itself" if label == "graph" else short(label)
+    if before and after and before.text and after.text and "\n" in before.text + after.text:
+        old, new = before.text.split("\n"), after.text.split("\n")
+        was = _shown([line for line in old if line not in new])
+        now = _shown([line for line in new if line not in old])
+    else:
+        missing = "not set" if label.startswith("env ") else "absent"
+        now, was = (part.words() if part else missing for part in (after, before))
+    return f"{name}: {now} now, {was} in the stored entry"
+
+
+def _shown(lines: list[str]) -> str:
+    return short(", ".join(lines)) or "nothing"

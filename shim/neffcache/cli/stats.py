@@ -70,8 +70,8 @@ def collect(world: World) -> dict[str, Any]:
             "entries": len(sizes),
             "limit": keep.limit(store or _place(path), world.config.max_size),
         },
-        "queue": [asdict(line) for line in waiting.queue(store)],
-        "dead": [asdict(line) for line in waiting.dead(store)],
+        "queue": [asdict(row) for row in waiting.pending(store, world.environ)],
+        "dead": [asdict(row) for row in waiting.dead(store)],
     }
 
 
@@ -130,16 +130,11 @@ def _queue(data: dict[str, Any]) -> list[str]:
     lines = ["", "uploads: nothing waits"]
     if data["queue"]:
         lines = ["", "waiting for upload"]
-        for row in data["queue"]:
-            need = f", needs {row['credential']}" if row["credential"] else ""
-            why = f" ({row['reason']})" if row["reason"] else ""
-            lines.append(f"  {row['waiting']} for {row['destination']}{need}{why}")
+        lines += [f"  {text.safe(waiting.Waiting(**row).words())}" for row in data["queue"]]
     if data["dead"]:
-        lines += ["", "refused for good (see `neffcache doctor`)"]
-        lines += [
-            f"  {row['key'][:12]} {row['destination']}: {row['reason']}" for row in data["dead"]
-        ]
-    return [text.safe(line) for line in lines]
+        lines += ["", "refused for good"]
+        lines += [f"  {text.safe(waiting.Dead(**row).words())}" for row in data["dead"]]
+    return lines
 
 
 def _place(path: str) -> local.Store:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neffcache import config as settings
+from neffcache import remote
 from neffcache.errors import SettingError
 from neffcache.store import local
 
@@ -26,9 +27,9 @@ class World:
 
     @classmethod
     def here(cls) -> World:
-        """As this process sees it. Raises SettingError."""
+        """As this process sees it. Raises SettingError, for a malformed remote as well."""
         environ = dict(os.environb)
-        return cls(environ, settings.load(environ))
+        return cls(environ, _load(environ))
 
     def store(self) -> Store | None:
         """The local store, None when there is none yet; looking does not make one.
@@ -48,7 +49,7 @@ class World:
 def tolerant(environ: Mapping[bytes, bytes]) -> tuple[Config, list[SettingError]]:
     """The settings without the ones that are wrong, and what is wrong with those."""
     try:
-        return settings.load(environ), []
+        return _load(environ), []
     except SettingError as error:
         first = error
     ours = {name: value for name, value in environ.items() if name.startswith(settings.PREFIX)}
@@ -61,12 +62,18 @@ def tolerant(environ: Mapping[bytes, bytes]) -> tuple[Config, list[SettingError]
     for name, value in ours.items():
         if _loads(kept | {name: value}, errors):
             kept[name] = value
-    return settings.load(kept), errors or [first]
+    return _load(kept), errors or [first]
+
+
+def _load(environ: Mapping[bytes, bytes]) -> Config:
+    made = settings.load(environ)
+    remote.specs(made.remotes)
+    return made
 
 
 def _loads(environ: Mapping[bytes, bytes], errors: list[SettingError]) -> bool:
     try:
-        settings.load(environ)
+        _load(environ)
     except SettingError as error:
         errors.append(error)
         return False

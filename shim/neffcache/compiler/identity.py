@@ -47,9 +47,10 @@ class Identity:
         """What in this environment would put another package before it; "" when nothing."""
         if environ.get(b"PYTHONHOME"):
             return "PYTHONHOME is set"
-        for element in files.decode(environ.get(b"PYTHONPATH", b"")).split(":"):
-            if element and _holds_package(element):
-                return f"PYTHONPATH={element} holds {PACKAGE}"
+        places = files.decode(environ.get(b"PYTHONPATH", b""))
+        for element in places.split(":") if places else ():  # an empty one: where we are
+            if _holds_package(element or "."):
+                return f"PYTHONPATH={element or '.'} holds {PACKAGE}"
         if self.user_site and not environ.get(b"PYTHONNOUSERSITE"):
             base = files.decode(environ.get(b"PYTHONUSERBASE", b""))
             base = base or files.decode(environ.get(b"HOME", b"/nonexistent")) + "/.local"

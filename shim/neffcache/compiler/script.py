@@ -5,6 +5,7 @@ from neffcache.invocation import Bypass
 
 _MOST = 64 << 10
 _UNIDENTIFIED = "compiler_unidentified"
+_IMPORTS = ("from neuronxcc ", "from neuronxcc.")
 # The lines that console scripts consist of, by whatever installer; each with nothing to choose.
 _PLAIN = frozenset((
     "", "# -*- coding: utf-8 -*-", "import re", "import sys", "from re import sub",
@@ -57,10 +58,12 @@ def _interpreter(path: str, lines: "list[str]") -> "tuple[str, list[str]]":
     if not first.startswith("#!"):
         raise Bypass(_UNIDENTIFIED, f"{path} is not a script")
     words = first[2:].split()
-    if words[:1] == ["/bin/sh"] and len(lines) > 2 and lines[1].startswith("'''exec' "):
+    if words == ["/bin/sh"] and len(lines) > 2 and lines[1].startswith("'''exec' "):
         # The form for interpreters with blanks or long paths: sh runs line 2, Python skips it.
+        if lines[2] != "' '''":
+            raise Bypass(_UNIDENTIFIED, f"{path} starts its interpreter in an unknown way")
         return _quoted(path, lines[1].removeprefix("'''exec' ")), lines[3:]
-    if len(words) == 1 and files.basename(words[0]).startswith("python"):
+    if len(words) == 1 and words[0][0] == "/" and files.basename(words[0]).startswith("python"):
         return words[0], lines[1:]
     raise Bypass(_UNIDENTIFIED, f"{path} is not run by a Python named in its first line")
 
@@ -82,7 +85,7 @@ def _entry(path: str, lines: "list[str]") -> str:
     module = ""
     for line in lines:
         line = line.strip()
-        if line.startswith("from neuronxcc") and line.endswith(" import main") and not module:
+        if line.startswith(_IMPORTS) and line.endswith(" import main") and not module:
             module = line[len("from ") : -len(" import main")]
         elif line not in _PLAIN:
             raise Bypass(_UNIDENTIFIED, f"{path} is not a plain console script: {line[:60]}")

@@ -137,7 +137,7 @@ def parse(text: bytes, key: str) -> Index:
 
 def _parse(text: bytes) -> Index:
     body, mark, last = text.rpartition(b"end ")
-    if not mark or last.strip().decode() != files.digest(body):
+    if not mark or last != f"{files.digest(body)}\n".encode():
         raise ValueError("its digest does not match")
     lines = body.decode("ascii").split("\n")
     if lines[0] != FIRST_LINE or lines.pop() != "":

@@ -25,9 +25,11 @@ class Graph:
         form: "file", "mlir" (by its name) or "directory".
         digest: SHA-256, hex.
         size: bytes read.
+        changed: when any of its files, or one in the key beside it, last changed in any way (ns):
+            content that was swapped and put back shows itself here.
     """
 
-    __slots__ = ("digest", "form", "level", "path", "size")
+    __slots__ = ("changed", "digest", "form", "level", "path", "size")
 
     def __init__(self, path: str, form: str, digest: str, size: int) -> None:
         self.path = path
@@ -35,6 +37,7 @@ class Graph:
         self.form = form
         self.digest = digest
         self.size = size
+        self.changed = 0
 
 
 def read(path: str) -> Graph:
@@ -44,11 +47,13 @@ def read(path: str) -> Graph:
         Bypass: it cannot be read, is neither file nor plain directory, or names code elsewhere.
     """
     try:
-        mode = posix.stat(path).st_mode
-        if files.is_regular(mode):
+        state = posix.stat(path)
+        if files.is_regular(state.st_mode):
             digest, size = hash_file(path, CUSTOM_CODE)
-            return Graph(path, "mlir" if path.endswith(".mlir") else "file", digest, size)
-        if files.is_directory(mode):
+            made = Graph(path, "mlir" if path.endswith(".mlir") else "file", digest, size)
+            made.changed = state.st_ctime_ns
+            return made
+        if files.is_directory(state.st_mode):
             return _read_directory(path)
     except OSError as error:
         raise Bypass("graph_unreadable", f"{path}: {error.strerror}") from error
@@ -87,13 +92,21 @@ def _read_directory(path: str) -> Graph:
     found: list[tuple[bytes, str]] = []
     _walk(path, "", found, 0)
     found.sort()
-    made = files.new_hash(0)
-    total = 0
+    hashed = files.new_hash(0)
+    total = newest = 0
     for name, full in found:
+        newest = max(newest, changed(full))
         digest, size = hash_file(full, CUSTOM_CODE)
-        made.update(b"%d %b %b\n" % (len(name), name, digest.encode()))
+        hashed.update(b"%d %b %b\n" % (len(name), name, digest.encode()))
         total += size
-    return Graph(path, "directory", made.hexdigest(), total)
+    made = Graph(path, "directory", hashed.hexdigest(), total)
+    made.changed = newest
+    return made
+
+
+def changed(path: str) -> int:
+    """When a file last changed in any way, as no utime() can forge it (ns). Raises OSError."""
+    return posix.stat(path).st_ctime_ns
 
 
 def _walk(top: str, below: str, found: "list[tuple[bytes, str]]", depth: int) -> None:

@@ -114,14 +114,14 @@ def _check_run(plan: "Plan", before: Before, ran: "Ran") -> None:
 
 
 def _check_inputs(plan: "Plan") -> None:
-    """The graph and every file in the key are read once more: they must say the same."""
+    """The graph and every file in the key are read once more: the same, and not touched since."""
     try:
-        again, _graph = key.compute(
+        again, graph = key.compute(
             plan.call, plan.identity.parts, plan.job.environ, plan.job.config.target
         )
     except Bypass as reason:
         raise _NotKept("inputs_changed", reason.detail) from reason
-    if again.digest != plan.key.digest:
+    if again.digest != plan.key.digest or graph.changed != plan.graph.changed:
         raise _NotKept("inputs_changed", plan.call.graph)
 
 

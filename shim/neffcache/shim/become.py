@@ -13,12 +13,6 @@ _CANNOT_EXEC, _NOT_FOUND = 126, 127
 _ENOENT = 2
 
 
-def plain_interrupt() -> None:
-    """Let Ctrl-C end us as it ends any program, instead of raising in the middle of something."""
-    if callable(_signal.getsignal(_signal.SIGINT)):
-        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-
-
 def default_signals() -> None:
     """Undo what the interpreter changed at its start: it ignores these two."""
     for number in (_signal.SIGPIPE, _signal.SIGXFSZ):

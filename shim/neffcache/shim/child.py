@@ -56,14 +56,19 @@ def run(
             finally:
                 posix._exit(127)
         kernel.rename("neffcache")
-        status, peak = _attend(pid, everything)
+        status, peak = _attend(pid, everything, _stops(before))
         kernel.rename("neuronx-cc")
     finally:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
     return Ran(status, time.monotonic() - started, peak)
 
 
-def _attend(pid: int, signals: "set[int]") -> "tuple[int, int]":
+def _stops(blocked: "set[int]") -> "set[int]":
+    """The signals that stop the compiler, and us with it: not those that our caller ignores."""
+    return {n for n in _STOPS if n not in blocked and _signal.getsignal(n) == _signal.SIG_DFL}
+
+
+def _attend(pid: int, signals: "set[int]", stops: "set[int]") -> "tuple[int, int]":
     """Forward what is sent to us until the child ends: (status or minus signal, peak bytes)."""
     while True:
         info = _signal.sigwaitinfo(signals)
@@ -73,6 +78,8 @@ def _attend(pid: int, signals: "set[int]") -> "tuple[int, int]":
                 return _code(status), usage.ru_maxrss * 1024
         else:
             _forward(pid, info.si_signo, info.si_code == _SI_KERNEL)
+            if info.si_signo in stops:
+                posix.kill(posix.getpid(), _signal.SIGSTOP)
 
 
 def _forward(pid: int, number: int, from_kernel: bool) -> None:
@@ -81,8 +88,6 @@ def _forward(pid: int, number: int, from_kernel: bool) -> None:
             posix.kill(pid, number)
         except OSError:
             pass  # it ended meanwhile
-    if number in _STOPS:
-        posix.kill(posix.getpid(), _signal.SIGSTOP)
 
 
 def _code(status: int) -> int:

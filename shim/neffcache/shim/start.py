@@ -1,25 +1,27 @@
-"""Door: what the script runs: `-I -S start.py <1 if LC_CTYPE was set> <script> <arguments>`."""
+"""Door: what the script runs: `-I -S start.py <"=" and LC_CTYPE, or ""> <script> <arguments>`."""
 
+import _signal
 import posix
 import sys
 
 
-def _pass_on(argv: "list[bytes]") -> None:
-    """Become the next neuronx-cc on PATH that is no shim: what a broken package can still do."""
+def _pass_on(script: str, argv: "list[str]") -> None:
+    """What a broken package can still do: the part of our script that does without Python."""
     environ = dict(posix.environ)
-    for directory in environ.get(b"PATH", b"/bin:/usr/bin").split(b":"):
-        path = (directory or b".") + b"/neuronx-cc"
-        try:
-            with open(path, "rb") as file:
-                if b"# neffcache-shim " not in file.read(256):
-                    posix.execve(path, [path, *argv], environ)
-        except OSError:
-            continue
-    posix.write(2, b"neuronx-cc: not found: only the cache's own is on PATH\n")
-    posix._exit(127)
+    environ.pop(b"LC_CTYPE", None)
+    if sys.argv[1]:
+        value = sys.argv[1][1:]
+        environ[b"LC_CTYPE"] = value.encode(sys.getfilesystemencoding(), "surrogateescape")
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_DFL)
+    with open(script, "rb") as file:
+        without = file.read().partition(b"\nfi\n")[2]
+    posix.execve("/bin/sh", ["sh", "-c", without, script, *argv], environ)
 
 
 def _start() -> None:
+    if callable(_signal.getsignal(_signal.SIGINT)):  # Ctrl-C ends us as it ends any program
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     root = __file__.rpartition("/shim/")[0]
     # The package by its path alone: no search along sys.path, and nothing there can stand before
     # the standard library.
@@ -32,9 +34,7 @@ def _start() -> None:
     except BaseException:
         if posix.environ.get(b"NEFFCACHE_STRICT"):
             raise
-        _pass_on(
-            [word.encode(sys.getfilesystemencoding(), "surrogateescape") for word in sys.argv[3:]]
-        )
+        _pass_on(sys.argv[2], sys.argv[3:])
     else:
         main(sys.argv)
 

@@ -5,7 +5,7 @@ import posix
 from neffcache import files, processes, queue, remote
 from neffcache.cache import bundles, reports
 from neffcache.errors import EntryError, NeffcacheError, RefusedError
-from neffcache.store import local
+from neffcache.store import keep
 from neffcache.store.local import Store
 
 NAME = "neffcache-send"
@@ -37,7 +37,7 @@ def main(arguments: "list[str]") -> None:
 
 
 def _send_all(store: Store, opened: "Remote", keys: "list[str]") -> None:
-    fd, spare = files.temporary(files.join(store.directory(local.TEMPORARY), "x"))
+    fd, spare = keep.new_file(store, keys[0])
     posix.close(fd)
     try:
         for key in keys:

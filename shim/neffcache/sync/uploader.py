@@ -6,7 +6,7 @@ import time
 from neffcache import backlog, breaker, config, files, locks, processes, queue
 from neffcache.errors import NeffcacheError, SettingError
 from neffcache.queue import Marker
-from neffcache.store import keep, local
+from neffcache.store import local
 from neffcache.store.local import Store
 
 NAME = "neffcache-sync"
@@ -64,7 +64,6 @@ def run(store: Store, name: str, environ: "Mapping[bytes, bytes]") -> None:
             if lock is not None:
                 lock.release()
         # Whoever queued while we were about to let go saw us running, and started nobody.
-        keep.clear_temporary(store)
         if not patient or not queue.keys(store, name):
             return
 

@@ -49,13 +49,20 @@ def stablehlo_to_hlo(program: bytes) -> bytes:
     _, native = heavy()
     try:
         if program.startswith(b"ML\xefR") and _STABLEHLO_PORTABLE in program[:64]:
-            program = native.mlir.deserialize_portable_artifact(program)
+            program = _from_portable(native, program)
         computation = native.mlir.mlir_module_to_xla_computation(
             program, use_tuple_args=False, return_tuple=False
         )
         return bytes(computation.as_serialized_hlo_module_proto())
     except (RuntimeError, ValueError) as broken:
         raise CompileError("NCC_IGRA006", f"the StableHLO is broken: {_line(broken)}") from None
+
+
+def _from_portable(native: Any, artifact: bytes) -> Any:
+    """A portable artifact as text; newer jaxlib gives a module, which needs a context."""
+    ir = importlib.import_module("jaxlib.mlir.ir")
+    with ir.Context():
+        return str(native.mlir.deserialize_portable_artifact(artifact))
 
 
 def compile_hlo(hlo: bytes, backend_level: int) -> Compiled:

@@ -1,0 +1,83 @@
+"""Door: do the remotes answer, do they take writes, and what waits for them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from neffcache import processes, remote
+from neffcache.cli import probe, text, waiting
+from neffcache.cli.finding import OK, WARN, Finding, Scene
+from neffcache.cli.world import World
+from neffcache.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from neffcache.remote import Spec
+
+
+def look(scene: Scene) -> Iterator[Finding]:
+    """The findings about remotes and the queue. A failing remote stops no hit of the store."""
+    specs = remote.specs(scene.config.remotes)
+    if not specs:
+        yield Finding("remotes", OK, "none set: only this host's compiles are found")
+    for spec in specs:
+        yield _try(spec, scene)
+    try:
+        store = World(scene.environ, scene.config).store()
+    except StoreError:
+        return  # said already
+    for row in waiting.pending(store, scene.environ):
+        if row.reason:
+            remedy = "put that right, then run `neffcache flush`"
+            yield Finding("queue", WARN, f"waiting for upload: {row.words()}", remedy)
+        else:
+            yield Finding("queue", OK, f"on their way: {row.words()}")
+    yield from _dead(waiting.dead(store), store.path if store else "")
+
+
+def _dead(found: list[waiting.Dead], store: str) -> Iterator[Finding]:
+    if found:
+        number = text.count(len(found), "upload")
+        line = f"{number} refused for good, the last: {max(found, key=_age).words()}"
+        remedy = f"put that right; then remove {store}/dead to forget them"
+        yield Finding("queue", WARN, line, remedy)
+
+
+def _age(row: waiting.Dead) -> float:
+    return row.time
+
+
+def _try(spec: Spec, scene: Scene) -> Finding:
+    shown = remote.shown(spec.url)
+    if spec.credential and not remote.secret(spec, scene.environ):
+        name = spec.credential.removeprefix(remote.ENVIRONMENT)
+        return Finding("remotes", WARN, f"{shown}: {name} is not set", f"export {name}")
+    word, detail = _probe(spec, scene.config.remote_timeout)
+    if word == "good":
+        return Finding("remotes", OK, f"{shown} answers ({spec.mode})")
+    if word == "readonly":
+        remedy = "give this user the right to write there, or use ?mode=ro"
+        return Finding("remotes", WARN, f"{shown} answers, but {detail}", remedy)
+    remedy = "check the URL, the mount or the network; compiles go on without it"
+    return Finding("remotes", WARN, f"{shown} does not answer: {detail}", remedy)
+
+
+def _probe(spec: Spec, silence: float) -> tuple[str, str]:
+    """What the helper process says, within the silence that a remote is granted."""
+    command = processes.python(probe.MODULE, spec.text(), spec.mode)
+    try:
+        helper = processes.Helper(command, dict(os.environb))
+    except OSError as error:
+        return "failed", f"no helper process ({error})"
+    try:
+        line = helper.line(silence)
+    except processes.Silent:
+        return "failed", f"silent for {silence:g} s"
+    finally:
+        helper.stop()
+    if line is None:
+        return "failed", "its helper process died"
+    word, _, detail = line.partition(" ")
+    return word, detail

@@ -1,0 +1,57 @@
+"""Door: `neffcache flush`: wait until what is queued is uploaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neffcache import backlog
+from neffcache.cli import FINE, NO, UNREACHABLE, text, waiting
+from neffcache.cli.answer import Answer
+from neffcache.cli.world import World
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLE = "neffcache flush --timeout 600"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What may follow the command's name."""
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=_seconds,
+        help="seconds to go on trying; without it, until all is sent or has failed once",
+    )
+
+
+def _seconds(word: str) -> float:
+    import argparse
+
+    try:
+        value = float(word)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1e9:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of seconds")
+    return value
+
+
+def run(args: argparse.Namespace) -> Answer:
+    """Upload what this environment has the credentials for; say what is left, and why."""
+    world = World.here()
+    store = world.store()
+    if store is None:
+        return Answer("nothing waits for upload\n")
+    done = backlog.flush(store, world.environ, args.timeout)
+    left = waiting.shown(store, done.left)
+    refused = [waiting.buried(row) for row in done.dead]
+    lines = [f"{text.count(done.sent, 'entry', 'entries')} sent"]
+    if not done.sent and not left and not refused:
+        lines = ["nothing waits for upload"]
+    lines += [f"still waiting: {row.words()}" for row in left]
+    lines += [f"refused for good: {row.words()}" for row in refused]
+    status = NO if left or refused else FINE
+    if done.unreachable:
+        status = UNREACHABLE
+    return Answer("\n".join(map(text.safe, lines)) + "\n", status)

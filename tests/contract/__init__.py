@@ -1,0 +1,1 @@
+"""The same cases for every kind of remote."""
