@@ -7,6 +7,7 @@ from neffcache import files
 
 # What a file system without working locks answers (ENOSYS, ENOLCK, EOPNOTSUPP, EINVAL).
 _UNSUPPORTED = (38, 37, 95, 22)
+_ATTEMPTS = 1000
 
 
 class NoLocks(Exception):
@@ -51,9 +52,68 @@ def try_lock(path: str) -> "Lock | None":
                 posix.close(fd)
 
 
-def _flock(fd: int) -> bool:
+class Presence:
+    """Being at a place where others may be meanwhile, and knowing afterwards whether they were.
+
+    The file holds a byte for each arrival, and for each who passed. Who finds himself alone starts the count
+    anew, and removes the file on leaving. Without working locks nobody can tell that he is alone:
+    the count goes on, so that whoever comes after two have met counts as having met them.
+    """
+
+    __slots__ = ("_fd", "_path")
+
+    def __init__(self, path: str, fd: int) -> None:
+        self._path = path
+        self._fd = fd
+
+    def met(self) -> bool:
+        """Whether anybody else was there, or passed, since we came."""
+        return posix.fstat(self._fd).st_size != 1 or not _still_there(self._fd, self._path)
+
+    def leave(self) -> None:
+        """Go; the last one takes the file along."""
+        try:
+            if _flock(self._fd):
+                files.discard(self._path)
+        except NoLocks:
+            if not self.met():
+                files.discard(self._path)
+        posix.close(self._fd)
+
+
+def attend(path: str) -> "Presence | None":
+    """Be at a place until `leave`; None when others come and go so quickly that it cannot be.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    for _ in range(_ATTEMPTS):
+        flags = posix.O_RDWR | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+        fd = posix.open(path, flags, 0o600)
+        try:
+            if _enter(fd) and _still_there(fd, path):
+                posix.write(fd, b"+")
+                made, fd = Presence(path, fd), -1
+                return made
+        finally:
+            if fd >= 0:
+                posix.close(fd)
+    return None
+
+
+def _enter(fd: int) -> bool:
+    """Share the lock; false when somebody is just leaving or just starting anew."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _flock(fd):
+            posix.ftruncate(fd, 0)
+        return _flock(fd, fcntl.LOCK_SH)
+    except NoLocks:
+        return True
+
+
+def _flock(fd: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

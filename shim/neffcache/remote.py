@@ -5,6 +5,7 @@ from neffcache.errors import RemoteError, SettingError
 
 MODES = ("ro", "rw", "wo")
 ENVIRONMENT = "env:"
+_HEX = frozenset(b"0123456789abcdefABCDEF")
 # Options that every remote has. Their values are never secrets.
 COMMON = ("mode", "credential")
 # scheme -> module:Class, what to do when the module cannot be imported, further options.
@@ -155,9 +156,10 @@ def unquote(text: str) -> str:
     """Undo percent-encoding: how a URL names a path with blanks, commas or question marks."""
     head, *rest = files.encode(text).split(b"%")
     for part in rest:
-        try:
-            head += bytes.fromhex(part[:2].decode("ascii")) + part[2:]
-        except ValueError:
+        code = part[:2]
+        if len(code) == 2 and all(byte in _HEX for byte in code):
+            head += bytes.fromhex(code.decode()) + part[2:]
+        else:
             head += b"%" + part
     return files.decode(head)
 

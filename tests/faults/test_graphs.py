@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from faults.making import PlainUser, comes_from, command, double, real_compile, write_graph
 from hosts import TRAIN, Host
 from neffcache.graph import raw
@@ -27,10 +28,10 @@ def test_broken_graph_fails_as_without_us(true_host: Host, tmp_path: Path, conte
     assert true_host.entries() == []
 
 
-def test_unreadable_graph_is_left_to_the_compiler(plain_user: PlainUser) -> None:
-    graph = write_graph(plain_user.root / "secret.mlir", "secret")
-    graph.chmod(0o600)
-    done = plain_user.compile(plain_user.root.parent / "work", graph)
+def test_unreadable_graph_is_left_to_the_compiler(plain_user: PlainUser, tmp_path: Path) -> None:
+    graph = write_graph(tmp_path / "secret.mlir", "secret")
+    graph.chmod(0)
+    done = plain_user.compile(tmp_path / "work", graph)
     assert done.status == 70
     assert "NCC_EUOC002" in done.err
     assert plain_user.outcomes() == ["graph_unreadable"]
@@ -163,7 +164,7 @@ def test_model_directory_with_something_odd_is_passed_on(
 
 def test_model_directory_nested_without_end_is_passed_on(host: Host, tmp_path: Path) -> None:
     model = _model(tmp_path)
-    (model / "/".join("d" * 1 for _ in range(40))).mkdir(parents=True)
+    (model / "/".join("d" * 40)).mkdir(parents=True)
     host.compile(tmp_path / "work", model)
     assert host.outcomes() == ["graph_directory_odd"]
 
@@ -185,7 +186,9 @@ def test_arguments_that_are_no_text_are_cached_all_the_same(host: Host, tmp_path
     argv = (b"compile", b"gr\xe4ph.pb", b"--target=trn1", b"--output=\xff.neff")
     assert [host.cc(work, *argv).status for _ in range(2)] == [0, 0]
     assert host.outcomes() == ["compiled", "hit_local"]
-    assert comes_from(Path(os.fsdecode(os.fsencode(work) + b"/\xff.neff")), tmp_path / "content.mlir")
+    assert comes_from(
+        Path(os.fsdecode(os.fsencode(work) + b"/\xff.neff")), tmp_path / "content.mlir"
+    )
 
 
 @pytest.mark.parametrize("flag", ["--frobnicate", "--frobnicate=3", "-z"])

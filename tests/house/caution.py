@@ -13,7 +13,7 @@ BROAD: dict[str, tuple[int, str]] = {
     "shim/neffcache/run/call.py": (1, "the one place: a fault of the cache breaks no compile"),
 }
 # Test helpers that may sleep: the ones that wait for a condition, with a deadline.
-SLEEPERS: tuple[str, ...] = ()
+SLEEPERS: tuple[str, ...] = ("tests/waiting.py",)
 NAMES = ("Exception", "BaseException")
 SKIPS = ("skip", "skipif", "xfail")
 

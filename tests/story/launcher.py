@@ -24,9 +24,7 @@ def become(told: dict[str, Any]) -> None:
         signal.signal(number, signal.SIG_DFL)
     for name in told["ignored"]:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.pthread_sigmask(
-        signal.SIG_SETMASK, {getattr(signal, name) for name in told["blocked"]}
-    )
+    signal.pthread_sigmask(signal.SIG_SETMASK, {getattr(signal, name) for name in told["blocked"]})
     if told["cwd_removed"]:
         os.rmdir(os.getcwd())
     _descriptors(told["opened"], told["closed"])
@@ -38,9 +36,9 @@ def become(told: dict[str, Any]) -> None:
 
 
 def _descriptors(opened: dict[str, str], closed: list[int]) -> None:
-    for number, path in opened.items():
+    for place, path in opened.items():
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.dup2(descriptor, int(number))
+        os.dup2(descriptor, int(place))
         os.close(descriptor)
     for number in closed:
         os.close(number)

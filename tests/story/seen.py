@@ -39,19 +39,25 @@ def _environ(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def _status(path: Path) -> Iterator[tuple[str, object]]:
-    """Before Python: it ignores signals of its own."""
+    """Before Python, which ignores signals of its own."""
     lines = dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
-    for label, field in (("ignored", "SigIgn"), ("blocked", "SigBlk")):
-        mask = int(lines[field], 16)
-        for number in signal.valid_signals():
-            if mask >> (number - 1) & 1:
-                yield f"{label} {signal.Signals(number).name}", True
+    mask = int(lines["SigIgn"], 16)
+    for number in signal.valid_signals():
+        if mask >> (number - 1) & 1:
+            yield f"ignored {_name(number)}", True
+
+
+def _name(number: int) -> str:
+    return next((each.name for each in signal.Signals if each == number), str(number))
 
 
 def _json(path: Path) -> Iterator[tuple[str, object]]:
     stated = json.loads(path.read_text())
     for name in _WHOLE:
         yield name, stated[name]
+    # Not from the probe's own status: sh blocks everything for a moment whenever it forks.
+    for name in stated["signals"]["blocked"]:
+        yield f"blocked {name}", True
     for name, pair in stated["rlimits"].items():
         yield f"limit {name}", pair
     for number, target in stated["descriptors"].items():

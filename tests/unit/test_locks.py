@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from unit import makers
-from waiting import until
 
 from neffcache import locks
+from unit import makers
+from waiting import until
 
 HOLD = """
 import sys

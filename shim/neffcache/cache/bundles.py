@@ -96,7 +96,7 @@ def parse_record(data: bytes, key: str) -> Record:
     """
     body, mark, end = data.rpartition(b"end ")
     try:
-        if not mark or end.strip().decode() != files.digest(body):
+        if not mark or end != f"{files.digest(body)}\n".encode():
             raise ValueError("its digest does not match")
         first, its_key, bundle, index_size, manifest_size, rest = body.split(b"\n", 5)
         if first.decode() != FIRST_LINE:

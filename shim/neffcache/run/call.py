@@ -157,8 +157,9 @@ def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
     """Restore a bundle's files and say PASS; False when that failed (nothing is lost by it)."""
     record = plan.record
     try:
+        restore.tell_compiles(plan.store, plan.call.output)
         restore.restore_all(bundle, plan.call, plan.key.digest)
-        restore.mark_contended(plan.store, plan.call.output)
+        restore.tell_compiles(plan.store, plan.call.output)
     except EntryError as error:
         plan.store.drop(plan.key.digest)
         record.note("entry_damaged", str(error))

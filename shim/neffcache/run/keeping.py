@@ -9,6 +9,7 @@ from neffcache.errors import EntryError, StoreError
 from neffcache.invocation import Bypass
 from neffcache.run import restore
 from neffcache.store import keep as keeping
+from neffcache.store import local
 from neffcache.version import __version__
 
 _SCHEMA = 1
@@ -18,7 +19,7 @@ _SECONDS, _SECONDS_PER_BYTE = 10.0, 1e-9
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.invocation import Invocation
-    from neffcache.locks import Lock
+    from neffcache.locks import Presence
     from neffcache.run.call import Plan
     from neffcache.run.miss import Ran
     from neffcache.store.local import Store
@@ -36,7 +37,7 @@ class _NotKept(Exception):
 
 
 class Before:
-    """The places of the outputs as they were before the compile, and a guard over the output.
+    """The places of the outputs as they were before the compile, and a guard over each.
 
     Attributes:
         output, log: state of the path; None: not there.
@@ -44,33 +45,36 @@ class Before:
     """
 
     def __init__(self, store: "Store", call: "Invocation") -> None:
-        self._path = restore.output_lock(store, call.output)
-        self._alone = True
-        self._lock: Lock | None = None
-        try:
-            store.directory("locks")
-            self._lock = locks.try_lock(self._path)
-            self._alone = self._lock is not None
-        except (locks.NoLocks, OSError):
-            pass  # without locks there is no guard, as there is no waiting
-        if not self._alone:
-            restore.mark_contended(store, call.output)
+        paths = restore.wrapped_paths(call, index.IN_BOTH) if call.wrapper else []
+        self._guards = {path: _guard(store, path) for path in (call.output, *paths)}
         self.output = files.state(call.output)
         self.log = files.state(call.logfile)
-        paths = restore.wrapped_paths(call, index.IN_BOTH) if call.wrapper else []
         self.wrapped = {path: files.state(path) for path in paths}
 
-    def contended(self) -> bool:
-        """Whether another process compiled to, or restored over, the same output meanwhile."""
-        if self._lock is None:
-            return not self._alone
-        return posix.fstat(self._lock.fd).st_size > 0
+    def contended(self) -> str:
+        """An output that another process compiled to, or restored over, meanwhile; "" if none.
+
+        Compilers write in place: of two that overlap, either may have left a part of a file.
+        """
+        for path, guard in self._guards.items():
+            if guard is None or guard.met():
+                return path
+        return ""
 
     def release(self) -> None:
-        """Give the guard up."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        """Give the guards up."""
+        for guard in self._guards.values():
+            if guard is not None:
+                guard.leave()
+        self._guards = {}
+
+
+def _guard(store: "Store", path: str) -> "Presence | None":
+    try:
+        store.directory(local.LOCKS)
+        return locks.attend(restore.place_file(store, path))
+    except OSError:
+        return None  # then nothing can be kept either
 
 
 def keep(plan: "Plan", before: Before, ran: "Ran") -> bool:
@@ -235,8 +239,9 @@ def _check_stable(plan: "Plan", before: Before, fd: int, found: posix.stat_resul
     same = (now.st_size, now.st_mtime_ns) == (found.st_size, found.st_mtime_ns)
     state = files.state(plan.call.output)
     in_place = state is not None and state[:2] == (found.st_dev, found.st_ino)
-    if before.contended() or not same or not in_place:
-        raise _NotKept("output_contended", plan.call.output)
+    contended = before.contended()
+    if contended or not same or not in_place:
+        raise _NotKept("output_contended", contended or plan.call.output)
 
 
 def _check_bundle(plan: "Plan", temp: str) -> None:

@@ -49,20 +49,22 @@ def wrapped_paths(call: "Invocation", place: str) -> "list[str]":
     return [in_cwd, beside] if place == index.IN_BOTH else [beside]
 
 
-def output_lock(store: "Store", output: str) -> str:
-    """The lock file that a compile holds while its output may not be written by anyone else."""
+def place_file(store: "Store", output: str) -> str:
+    """The file through which those who write to an output at the same time see each other."""
     state = files.state(files.parent(output))
     place = f"{state[:2] if state else ''}/{files.basename(output)}"
     return f"{store.path}/{local.LOCKS}/out.{files.digest(files.encode(place))[:32]}"
 
 
-def mark_contended(store: "Store", output: str) -> None:
-    """Having replaced an output, tell a compile that is about to keep what it finds there.
+def tell_compiles(store: "Store", output: str) -> None:
+    """Tell a compile that is about to keep what it finds at an output that we write there, too.
 
-    Asked after the rename: a compile that starts later sees our file as the one from before.
+    Before the output is replaced, for those that may look at it any moment; and afterwards, for
+    one that started in between. A compile that starts later sees our file as the one from before.
     """
+    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_CLOEXEC
     try:
-        fd = posix.open(output_lock(store, output), posix.O_WRONLY | posix.O_CLOEXEC)
+        fd = posix.open(place_file(store, output), flags)
     except OSError:
         return
     try:

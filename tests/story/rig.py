@@ -1,0 +1,103 @@
+"""One command line in equal directories: without the shim, as a miss, as a hit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hosts import CONV, TRAIN, Host
+from story import seen, tree
+from story.caller import Caller, Streams
+
+STABLEHLO = "module @add {\n  func.func public @main() { return }\n}\n"
+_GRAPHS = (
+    "in.hlo.pb",
+    "in.hlo_module.pb",
+    "file.code",
+    "hlo_module.pb",
+    "module.hlo.pb",
+    "graph.hlo",
+)
+_TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command line; {d} is the directory with the graphs, `other` a directory beside it."""
+
+    words: str
+    cwd: str = "work"
+    log: str = "work/log-neuron-cc.txt"
+    silent: bool = False  # stdout goes to /dev/null
+    variables: Mapping[str, str] = field(default_factory=dict)
+    status: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended, what it said, what it left, and what the compiler saw."""
+
+    status: int
+    out: str
+    err: str
+    left: dict[str, tree.Node]
+    facts: seen.Facts
+
+
+class Rig:
+    """A host whose compiler is the `probe` form, and the place that each run finds anew."""
+
+    def __init__(self, root: Path, probe: Path) -> None:
+        self.host = Host(root / "host", {"SDKSTANDIN_FAKE": "1"}, probe.parent)
+        self.place = root / "place"
+        self.work = self.place / "work"
+        self.probe = probe
+        self.shim = self.host.shims / "neuronx-cc"
+        self.settings = root / "settings"
+        self.settings.write_text("compiler_id = probe\n")
+        self._dump = root / "dump"
+        self._probe_variables = {
+            "NEFFCACHE_CONFIG": str(self.settings),
+            "SDKSTANDIN_DUMP": str(self._dump),
+        }
+
+    def run(self, program: Path | str, line: Line, caller: Caller | None = None) -> Result:
+        """Run a line in a fresh place; output must be valid UTF-8, as callers decode it."""
+        self.renew()
+        words = [word.replace("{d}", str(self.work)) for word in line.words.split(" ") if word]
+        variables = {**self._probe_variables, **line.variables}
+        process = (caller or Caller()).start(
+            [str(program), *(word.replace("{empty}", "") for word in words)],
+            self.host.environ(**variables),
+            self.place / line.cwd,
+            Streams(stdout=subprocess.DEVNULL) if line.silent else None,
+        )
+        out, err = process.communicate(timeout=_TIMEOUT)
+        return Result(
+            process.returncode,
+            (out or b"").decode(),
+            err.decode(),
+            tree.snapshot(self.place),
+            seen.read(self._dump),
+        )
+
+    def renew(self) -> None:
+        """The same directories with the same files as every run before found them."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        (self.work / "model" / "weights").mkdir(parents=True)
+        (self.place / "other").mkdir()
+        for name in _GRAPHS:
+            shutil.copyfile(TRAIN, self.work / name)
+        shutil.copyfile(CONV, self.work / "model" / "graph.hlo")
+        (self.work / "module.mlir").write_text(STABLEHLO)
+        (self.work / "model" / "weights" / "w.npy").write_bytes(b"any bytes")
+        stated = {"model_files": "graph.hlo", "version": "1.0", "weights": {"w": "weights/w.npy"}}
+        (self.work / "model" / "metadata.json").write_text(json.dumps(stated))
+
+    def outcomes(self) -> list[str]:
+        """The outcome of every call so far."""
+        return self.host.outcomes()
