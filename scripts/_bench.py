@@ -1,4 +1,4 @@
-"""Bench: measure the product side by side with bare programs, print the table, judge the targets."""
+"""Bench: measure the product side by side with bare programs, print and judge the figures."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _new_key(lab: Lab, size: Size, works: list[Path]) -> Figure:
         if any((work / OUTPUT).read_bytes() != neff.read_bytes() for work in works):
             raise LabError("a caller of a new key got other bytes than its compiler wrote")
     what = f"{CALLERS} callers of a new key"
-    return figures.count("callers", what, counts, "compiles", 1, exact=True)
+    return figures.exactly("callers", what, counts, "compiles", 1)
 
 
 def memory(lab: Lab, size: Size) -> Iterator[Figure]:
@@ -134,7 +134,7 @@ def memory(lab: Lab, size: Size) -> Iterator[Figure]:
     if int(status) or (work / OUTPUT).stat().st_size != neff.stat().st_size:
         raise LabError("the hit on a very large NEFF failed")
     what = f"peak memory of a hit, {size.memory_mb} MB NEFF"
-    yield figures.count("memory", what, [int(peak) / 1024], "MB", 64)
+    yield figures.largest("memory", what, [int(peak) / 1024], "MB", 64)
 
 
 def _ccache(lab: Lab) -> Callable[[], float] | None:

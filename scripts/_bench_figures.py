@@ -97,12 +97,15 @@ def share(name: str, ours: Sequence[float], alone: Sequence[float], whole: float
     return Figure(name, f"the same, of a compile of {whole:g} s", value, low, high, "%")
 
 
-def count(
-    name: str, what: str, values: Sequence[float], unit: str, target: float, *, exact: bool = False
-) -> Figure:
-    """The worst of some counted values: the one farthest from an exact target, or the largest."""
-    worst = max(values, key=lambda value: abs(value - target) if exact else value)
-    return Figure(name, what, worst, min(values), max(values), unit, target, exact)
+def largest(name: str, what: str, values: Sequence[float], unit: str, target: float) -> Figure:
+    """The largest of some values."""
+    return Figure(name, what, max(values), min(values), max(values), unit, target)
+
+
+def exactly(name: str, what: str, values: Sequence[float], unit: str, target: float) -> Figure:
+    """The one of some counted values that is farthest from the only good one."""
+    worst = max(values, key=lambda value: abs(value - target))
+    return Figure(name, what, worst, min(values), max(values), unit, target, exact=True)
 
 
 def milliseconds(samples: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 import posix
 import sys
 
-CHUNK = 1 << 20
+CHUNK = 256 << 10
 
 
 def copy(name: str, source: str, target: str) -> None:

@@ -1,4 +1,4 @@
-"""Bench: the place where it happens: a shim, a store, compilers that cost nothing, started programs."""
+"""Bench: where it happens: a shim, a store, compilers that cost nothing, started programs."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def why_not() -> str:
 
 @contextmanager
 def mount(at: Path) -> Iterator[threading.Event]:
-    """Hang a directory; the event is set once somebody sits in a call that not even SIGKILL ends."""
+    """Hang a directory; the event is set once somebody sits there, safe even from SIGKILL."""
     server = os.open("/dev/fuse", os.O_RDWR)
     options = f"fd={server},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
     if _LIBC.mount(b"hung", bytes(at), b"fuse", 0, options):

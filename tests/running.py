@@ -47,3 +47,8 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def environ_of(pid: int) -> list[bytes]:
+    """The NAME=value pairs a process was started with."""
+    return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

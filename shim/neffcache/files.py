@@ -3,14 +3,18 @@
 import posix
 import sys
 
-CHUNK = 1 << 20
+# Read, hashed and written while it is still in the processor's cache.
+CHUNK = 256 << 10
 # Below this the built-in SHA-256 wins: loading OpenSSL costs more than it saves.
-SMALL = 400_000
+SMALL = 700_000
+# Where Python keeps it; a name that is not there is searched for along the whole path.
+_BUILT_IN = ("_sha2", "_sha256") if sys.version_info >= (3, 12) else ("_sha256", "_sha2")
 _ENCODING = sys.getfilesystemencoding()
 _TEMP_TRIES = 100
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Protocol
 
     class Hash(Protocol):
@@ -75,21 +79,35 @@ def state(path: str) -> "tuple[int, int, int, int] | None":
 
 def new_hash(size: int) -> "Hash":
     """A SHA-256 object for about `size` bytes."""
-    if size < SMALL:
-        for name in ("_sha2", "_sha256"):
-            try:
-                made: Hash = __import__(name).sha256()
-                return made
-            except ImportError:
-                continue
+    small = size < SMALL
+    if small not in _makers:
+        _makers[small] = _built_in() if small else _openssl()
+    return _makers[small]()
+
+
+# What makes them, for small and for large sizes; looked up once.
+_makers: "dict[bool, Callable[[], Hash]]" = {}
+
+
+def _built_in() -> "Callable[[], Hash]":
+    for name in _BUILT_IN:
+        try:
+            made: Callable[[], Hash] = __import__(name).sha256
+            return made
+        except ImportError:
+            continue
+    return _openssl()
+
+
+def _openssl() -> "Callable[[], Hash]":
     try:
         from _hashlib import openssl_sha256
 
-        return openssl_sha256()
+        return openssl_sha256
     except ImportError:
         from hashlib import sha256
 
-        return sha256()
+        return sha256
 
 
 def digest(data: bytes) -> str:

@@ -142,19 +142,37 @@ def _generation(directory: str) -> list[tuple[int, int]]:
 
 
 def _open_pair(directory: str) -> tuple[BinaryIO | None, BinaryIO | None]:
-    """The current and the old file. In this order, and compared: a rotation in between must
-    neither hide a file nor show one twice."""
-    current = _open(files.join(directory, journal.NAME))
+    """The current and the old file, as they stood together: without a rotation in between, which
+    would hide one or show one twice."""
+    path = files.join(directory, journal.NAME)
+    pair = _open_both(path, files.join(directory, journal.OLD))
+    for _ in range(_TRIES):
+        if not _was_rotated(pair[0], path):
+            break
+        for file in pair:
+            if file is not None:
+                file.close()
+        pair = _open_both(path, files.join(directory, journal.OLD))
+    return pair
+
+
+def _open_both(path: str, old_path: str) -> tuple[BinaryIO | None, BinaryIO | None]:
+    current = _open(path)
     try:
-        old = _open(files.join(directory, journal.OLD))
+        return current, _open(old_path)
     except OSError:
         if current is not None:
             current.close()
         raise
-    if current and old and os.path.sameopenfile(current.fileno(), old.fileno()):
-        old.close()
-        old = None
-    return current, old
+
+
+def _was_rotated(current: BinaryIO | None, path: str) -> bool:
+    """Whether another file stands at the path than the one that was opened there."""
+    state = files.state(path)
+    if current is None or state is None:
+        return (current is None) != (state is None)
+    opened = os.fstat(current.fileno())
+    return (opened.st_dev, opened.st_ino) != state[:2]
 
 
 def _open(path: str) -> BinaryIO | None:

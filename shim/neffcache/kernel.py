@@ -27,10 +27,15 @@ def rename(name: str) -> None:
 def load_prctl() -> "Callable[[int, int], None]":
     """A function prctl(option, argument); one that does nothing where ctypes is missing."""
     try:
-        import ctypes
+        # What ctypes is made of: itself it also imports os, half a start of the interpreter.
+        from _ctypes import FUNCFLAG_CDECL, CFuncPtr, dlopen, dlsym
 
-        library = ctypes.CDLL(None)
-        call = library.prctl
+        class Function(CFuncPtr):
+            _flags_ = FUNCFLAG_CDECL
+            _restype_ = None
+
+        ourselves = dlopen(None, 0)  # type: ignore[arg-type]  # the stub only knows files
+        call = Function(dlsym(ourselves, "prctl"))
     except (ImportError, OSError, AttributeError):
         return lambda _option, _argument: None
 

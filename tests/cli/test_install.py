@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from hosts import BIN, TRAIN, Host, run_neffcache
 
 SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]

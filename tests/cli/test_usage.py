@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hosts import BIN, Host
 
 COMMANDS = ("install", "env", "stats", "explain", "config", "doctor", "flush")

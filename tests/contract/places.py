@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import hung
 import pytest
+
+import hung
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from contract.places import PLACES, Place
 from entries import key_of, make_store, settings
-
 from neffcache import journal, remote
 from neffcache.cache import Reader
 from neffcache.errors import RefusedError, RemoteError

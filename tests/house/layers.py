@@ -40,6 +40,8 @@ def room_of(parts: tuple[str, ...]) -> str | None:
         return "hooks"
     if parts[0] != "neffcache":
         return None
+    if parts[1:] == ("__main__",):
+        return "cli"
     return "" if len(parts) == 1 or parts[1].startswith("__") else parts[1]
 
 

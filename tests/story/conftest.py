@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from story.doubles import Double
 from story.rig import Rig
 from test_sdk.forms import make_form
 
@@ -25,3 +27,11 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rig(tmp_path: Path, probe: Path) -> Rig:
     """A fresh host, and an empty place."""
     return Rig(tmp_path, probe)
+
+
+@pytest.fixture
+def double(tmp_path: Path) -> Iterator[Double]:
+    """A host with a compiler that can be held."""
+    made = Double(tmp_path / "double")
+    yield made
+    made.end_all()

@@ -14,13 +14,10 @@ from story import seen, tree
 from story.caller import Caller, Streams
 
 STABLEHLO = "module @add {\n  func.func public @main() { return }\n}\n"
+COMPILE = "compile --framework=XLA {d}/in.hlo.pb --output out.neff --target=trn1"
 _GRAPHS = (
-    "in.hlo.pb",
-    "in.hlo_module.pb",
-    "file.code",
-    "hlo_module.pb",
-    "module.hlo.pb",
-    "graph.hlo",
+    *("in.hlo.pb", "in.hlo_module.pb", "hlo_module.pb", "module.hlo.pb", "file.code", "graph.hlo"),
+    "\udcff .pb",  # a byte that is no UTF-8
 )
 _TIMEOUT = 60
 
@@ -68,10 +65,13 @@ class Rig:
     def run(self, program: Path | str, line: Line, caller: Caller | None = None) -> Result:
         """Run a line in a fresh place; output must be valid UTF-8, as callers decode it."""
         self.renew()
-        words = [word.replace("{d}", str(self.work)) for word in line.words.split(" ") if word]
+        words = [self._spelled(word) for word in line.words.split(" ") if word]
         variables = {**self._probe_variables, **line.variables}
         process = (caller or Caller()).start(
-            [str(program), *(word.replace("{empty}", "") for word in words)],
+            [
+                str(program),
+                *(word.replace("{empty}", "").replace("{blank}", " ") for word in words),
+            ],
             self.host.environ(**variables),
             self.place / line.cwd,
             Streams(stdout=subprocess.DEVNULL) if line.silent else None,
@@ -84,6 +84,10 @@ class Rig:
             tree.snapshot(self.place),
             seen.read(self._dump),
         )
+
+    def _spelled(self, word: str) -> str:
+        word = word.replace("{d}", str(self.work))
+        return word.replace("{empty}", "").replace("{blank}", " ")
 
     def renew(self) -> None:
         """The same directories with the same files as every run before found them."""

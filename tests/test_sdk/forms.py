@@ -1,9 +1,8 @@
-"""The forms a Neuron SDK is installed in, built in milliseconds from the sources in tests/sdk.
+"""The forms a Neuron SDK is installed in, built in milliseconds from the sources in tests/sdk."""
 
-`make_form(kind, where, python_venv)` returns the `neuronx-cc` script of the new form. All forms
-but `same-venv` are self-contained below `where`: a test may edit or delete what it likes there.
-No .pyc is shipped, as with `pip install --no-compile`; the first start writes them.
-"""
+# `make_form(kind, where, python_venv)` returns the `neuronx-cc` script of the new form. All forms
+# but `same-venv` are self-contained below `where`: a test may edit or delete what it likes there.
+# No .pyc is shipped, as with `pip install --no-compile`; the first start writes them.
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from entries import make_store
 
+from entries import make_store
 from neffcache import breaker, locks
 from neffcache.store.local import Store
 
@@ -115,10 +115,10 @@ def test_a_fault_of_our_own_changes_nothing(store: Store, clock: Clock) -> None:
     "spoil",
     [
         lambda data: data[:-20],
-        lambda data: b"",
+        lambda _data: b"",
         lambda data: data.replace(b"failures 1", b"failures 9"),
-        lambda data: b"\xff" * 100,
-        lambda data: b"x" * 10_000,
+        lambda _data: b"\xff" * 100,
+        lambda _data: b"x" * 10_000,
     ],
 )
 def test_a_torn_stamp_counts_as_none(store: Store, spoil: Callable[[bytes], bytes]) -> None:

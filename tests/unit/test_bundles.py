@@ -1,4 +1,4 @@
-"""Bundles on a remote: published in an order that can be killed anywhere, believed only if whole."""
+"""Bundles on a remote: published in steps that may be killed, believed only if whole."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from entries import has, key_of, neff, publish, write_bundle
 
+from entries import has, key_of, neff, publish, write_bundle
 from neffcache import remote
 from neffcache.cache import bundles
 from neffcache.entry import read
@@ -48,7 +48,7 @@ def test_names_are_the_documented_ones() -> None:
     assert bundles.tar_name(KEY, OTHER) == f"neffcache/v1/{KEY[:2]}/{KEY}/{OTHER}.tar"
 
 
-def test_the_record_is_the_documented_one(root: Path, tmp_path: Path) -> None:
+def test_the_record_is_the_documented_one(root: Path) -> None:
     publish(root, KEY, DATA)
     data = (root / bundles.record_name(KEY)).read_bytes()
     lines = data.split(b"\n", 5)
@@ -92,9 +92,7 @@ def test_what_is_there_is_not_sent_again(root: Path, opened: FileRemote, tmp_pat
     assert len(list((root / bundles.record_name(KEY)).parent.iterdir())) == 2
 
 
-def test_of_two_hosts_at_once_one_record_wins(
-    root: Path, opened: FileRemote, tmp_path: Path
-) -> None:
+def test_of_two_hosts_at_once_one_record_wins(opened: FileRemote, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.tar" for number in range(8)]
     for number, path in enumerate(paths):
         write_bundle(path, KEY, bytes([number]) * 100_000)
@@ -141,9 +139,7 @@ def test_killed_between_two_steps_it_is_finished_by_the_next(
     assert len(list((root / bundles.record_name(KEY)).parent.iterdir())) == 2
 
 
-def test_a_damaged_bundle_is_not_published(
-    root: Path, opened: FileRemote, tmp_path: Path
-) -> None:
+def test_a_damaged_bundle_is_not_published(root: Path, opened: FileRemote, tmp_path: Path) -> None:
     tar = tmp_path / "a.tar"
     write_bundle(tar, KEY, DATA)
     data = bytearray(tar.read_bytes())

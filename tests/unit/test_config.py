@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posix
 from contextlib import suppress
 from pathlib import Path
 
@@ -107,9 +108,9 @@ def test_a_path_must_be_absolute(text: str) -> None:
 
 
 def test_a_path_may_start_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(config.posix.environ, b"HOME", b"/home/someone")
+    monkeypatch.setitem(posix.environ, b"HOME", b"/home/someone")
     assert makers.settings(dir="~/cache").dir == "/home/someone/cache"
-    monkeypatch.delitem(config.posix.environ, b"HOME")
+    monkeypatch.delitem(posix.environ, b"HOME")
     with pytest.raises(SettingError, match="without HOME"):
         makers.settings(dir="~/cache")
 

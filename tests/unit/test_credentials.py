@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from entries import make_store
 
+from entries import make_store
 from neffcache import credentials, remote
 from neffcache.store.local import Store
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from waiting import until
 
 from neffcache import remote
 from neffcache.errors import RefusedError, RemoteError
 from neffcache.remotes import file
 from neffcache.remotes.file import FileRemote
+from waiting import until
 
 NAME = "neffcache/v1/ab/abc/object"
 
@@ -55,7 +55,9 @@ def test_a_missing_directory_is_empty_and_a_missing_parent_a_fault(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize(("mask", "files", "directories"), [(0o002, 0o664, 0o775), (0o77, 0o600, 0o700)])
+@pytest.mark.parametrize(
+    ("mask", "files", "directories"), [(0o002, 0o664, 0o775), (0o77, 0o600, 0o700)]
+)
 def test_a_group_can_share_it_when_the_umask_says_so(
     root: Path, source: str, mask: int, files: int, directories: int
 ) -> None:

@@ -27,6 +27,7 @@ class Place:
 
     root: Path
     shell: str
+    nobody: bool = False  # run as a user without rights
 
     def directory(self, name: str) -> Path:
         path = self.root / name
@@ -45,12 +46,10 @@ class Place:
         text = head.render(python, str(landmark), str(landmark))
         return self.program(self.directory(name) / "neuronx-cc", text)
 
-    def run(
-        self, *argv: str, path: str, as_nobody: bool = False, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, path: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """The shim through this shell; only the variables given are in its environment."""
         shell = [self.shell] + (["sh"] if self.shell.endswith("busybox") else [])
-        if as_nobody and os.geteuid() == 0:
+        if self.nobody and os.geteuid() == 0:
             setpriv = str(shutil.which("setpriv"))
             shell = [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", *shell]
         return subprocess.run(
@@ -176,12 +175,12 @@ def test_binary_compilers_are_taken(place: Place) -> None:
 def test_unreadable_compilers_are_taken(place: Place) -> None:
     """The marker cannot be looked for; a shim of ours is always readable."""
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is closed to others
-        open_place = Place(Path(folder), place.shell)
+        open_place = Place(Path(folder), place.shell, nobody=True)
         open_place.root.chmod(0o755)
         open_place.shim()
         shutil.copy("/bin/echo", open_place.directory("real") / "neuronx-cc")
         (open_place.root / "real" / "neuronx-cc").chmod(0o111)
-        done = open_place.run("hello", path=open_place.path("first", "real"), as_nobody=True)
+        done = open_place.run("hello", path=open_place.path("first", "real"))
     assert (done.stdout, done.stderr.count("\n")) == ("hello\n", 1)
 
 
@@ -235,7 +234,8 @@ def test_the_named_compiler_comes_first(place: Place) -> None:
 @pytest.mark.parametrize("name", [*ODD, "a\nb"])
 def test_recorded_gives_back_what_was_rendered(name: str) -> None:
     python, start = f"/p/{name}", f"/s/{name}/start.py"
-    assert head.recorded(head.render(python, "/l", start)) == (python, start)
+    text = head.render(python, f"/l/{name}", start)
+    assert (head.recorded(text), head.landmark(text)) == ((python, start), f"/l/{name}")
 
 
 def test_recorded_of_another_file_is_nothing() -> None:

@@ -56,7 +56,7 @@ def _refusal(cwd: Path, *words: str) -> tuple[str, str]:
         ("--unknown value", ["--unknown", "value"]),
         ("--unknown=value", ["--unknown=value"]),
         ("--unknown a b -x c", ["--unknown", "a", "b", "-x", "c"]),
-        ("--native-int64 --enable-saturate-infinity", ["--native-int64", "--enable-saturate-infinity"]),
+        ("--native-int64 -O1 --native-int64", ["--native-int64", "-O1", "--native-int64"]),
         ("--native-int64=no", ["--native-int64=no"]),
     ],
 )  # fmt: skip

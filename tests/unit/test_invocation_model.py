@@ -64,9 +64,7 @@ def cwd(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _effect(atoms: list[Atom]) -> dict[str, str]:
     """What the options set in the end; a quiet verbosity is none at all."""
-    made: dict[str, str] = {}
-    for _words, name, value in atoms:
-        made[name] = value
+    made = {name: value for _words, name, value in atoms}
     return {name: value for name, value in made.items() if value}
 
 

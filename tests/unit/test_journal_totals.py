@@ -159,14 +159,6 @@ def test_zero_makes_no_directory(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_a_removed_journal_never_counts_below_zero(tmp_path: Path) -> None:
-    write(tmp_path, "compiled", compile_seconds=3)
-    journal_totals.zero(str(tmp_path))
-    (tmp_path / journal.NAME).unlink()
-    found = journal_totals.counts(str(tmp_path))
-    assert (found.outcomes, found.compile_seconds) == ({}, 0.0)
-
-
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"outcomes": 7}', '{"outcomes": {"x": "y"}}'])
 def test_damaged_totals_are_no_totals(tmp_path: Path, text: str) -> None:
     write(tmp_path, "compiled")

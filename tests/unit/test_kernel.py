@@ -28,7 +28,7 @@ print(found.value)
 NO_CTYPES = """
 import sys
 from neffcache import kernel
-sys.modules["ctypes"] = None
+sys.modules["_ctypes"] = None
 print(kernel.load_prctl()(kernel.PR_SET_DUMPABLE, 0))
 """
 NO_PROC = """

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from entries import key_of, make_store
-from waiting import until
 
+from entries import key_of, make_store
 from neffcache import locks, queue, remote
 from neffcache.errors import SettingError
 from neffcache.store import keep
 from neffcache.store.local import Store
+from waiting import until
 
 KEY = key_of("a")
 TOKEN = {b"TOK": b"hunter2"}
@@ -116,9 +116,12 @@ def test_sixteen_at_once(store: Store) -> None:
 def test_a_marker_and_its_names_are_synced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     real = os.fsync
-    monkeypatch.setattr(
-        "posix.fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), real(fd))
-    )
+
+    def fsync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    monkeypatch.setattr("posix.fsync", fsync)
     marker = enqueue(store, "file:///a")[0]
     directory = os.path.dirname(marker.path)
     for name in (directory, os.path.dirname(directory), store.path):

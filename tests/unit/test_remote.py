@@ -94,10 +94,11 @@ def test_one_place_may_be_read_and_written_separately() -> None:
 
 
 def test_a_missing_credential_closes_the_remote() -> None:
-    spec = remote.parse("file:///mnt/cache?credential=env:TOK")
+    spec = remote.parse("file:///tmp/absent?credential=env:TOK")
     with pytest.raises(RemoteError, match="env:TOK is not set"):
         remote.open_remote(spec, {b"TOK": b""})
-    assert remote.open_remote(spec, {b"TOK": b"x"})
+    opened = remote.open_remote(spec, {b"TOK": b"x"})
+    assert opened.exists(["x"]) == set()
 
 
 def test_what_is_not_installed_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_safe_leaves_only_printable_characters(nasty: str) -> None:
     assert made.encode()
 
 
-@pytest.mark.parametrize("plain", ["", "plain", "naïve – 日本語", "a\\b"])
+@pytest.mark.parametrize("plain", ["", "plain", "naïve 日本語", "a\\b"])
 def test_safe_leaves_text_alone(plain: str) -> None:
     assert text.safe(plain) == plain
 

@@ -85,7 +85,7 @@ def recorded(text: str) -> tuple[str, str]:
 def landmark(text: str) -> str:
     """The file that a shim's text looks for besides; "" when it names none."""
     words = _words(text, "\nif [ -x ", " ]; then\n")
-    return words[4] if len(words) == 9 else ""
+    return words[5] if len(words) == 11 else ""
 
 
 def _words(text: str, before: str, after: str) -> list[str]:

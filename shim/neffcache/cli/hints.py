@@ -27,7 +27,7 @@ _HOST_NAME = re.compile(
 _PATH = re.compile(r"(?:^|[=,:;\s\"'])(/[^\s,;:\"']+)")
 _TEMPORARY = re.compile(r"^/(?:tmp|var/tmp|dev/shm|run|scratch|local|proc)/")
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
-_LARGEST_RANK = 1 << 20
+_LONGEST_RANK = 9
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _by_name(words: set[str], value: str) -> str:
     if words & _PORT_WORDS:
         return "looks like a port: may differ from run to run"
     rank = words & _RANK_WORDS or ("ID" in words and words & _ID_BEFORE)
-    if rank and int(value) <= _LARGEST_RANK:
+    if rank and len(value) <= _LONGEST_RANK:
         return "looks like a rank or node number: different in every process of a job"
     return ""
 

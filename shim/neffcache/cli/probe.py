@@ -27,12 +27,12 @@ def main(arguments: list[str]) -> None:
 def _try(url: str, mode: str) -> tuple[str, str]:
     spec = remote.parse(url)
     remote.open_remote(spec, dict(os.environb)).exists([_NOTHING])
-    problem = _write_problem(spec) if mode != "ro" else ""
+    problem = write_problem(spec) if mode != "ro" else ""
     return ("readonly", problem) if problem else ("good", "")
 
 
-def _write_problem(spec: remote.Spec) -> str:
-    """What forbids writing, where that can be told without leaving anything behind."""
+def write_problem(spec: remote.Spec) -> str:
+    """What forbids writing; "" also where that cannot be told without leaving something behind."""
     if spec.scheme != "file":
         return ""
     path = remote.unquote(spec.location)

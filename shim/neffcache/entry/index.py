@@ -145,7 +145,7 @@ def _parse(text: bytes) -> Index:
     manifest = _field(lines[3], "manifest").split(" ")
     made = Index(
         _hex(_field(lines[1], "key")),
-        float(_field(lines[2], "seconds")),
+        _seconds(_field(lines[2], "seconds")),
         (_size(manifest[0], MOST_MANIFEST), _hex(manifest[1])),
     )
     for line in lines[4:]:
@@ -170,7 +170,7 @@ def _member(line: str, before: "list[Member]") -> Member:
 def _segments(text: str, neff_size: int) -> "list[Segment]":
     made = []
     own_end = 0
-    for run in text.split(",", _MOST_SEGMENTS):
+    for run in text.split(",", _MOST_SEGMENTS - 1):
         source, start_text, size_text = run.split(":")
         start, size = _size(start_text, MOST_BYTES), _size(size_text, MOST_BYTES)
         if source == "own":
@@ -194,6 +194,13 @@ def _hex(text: str) -> str:
     if len(text) != 64 or not _HEX.issuperset(text):
         raise ValueError("not a digest")
     return text
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1e9:  # also false for NaN
+        raise ValueError("not a number of seconds")
+    return value
 
 
 def _size(text: str, most: int) -> int:

@@ -44,6 +44,7 @@ def answer(plan: "Plan") -> int:
         if held.serve_after_wait() or _from_remotes(plan, specs):
             return 0
         if plan.job.config.require_hit:
+            plan.record.set_parts(plan.key)  # so that `explain` can say what differs
             return calls.refuse(plan)
         if held.serve_before_compile():
             return 0

@@ -83,7 +83,9 @@ def _attend(pid: int, signals: "set[int]", stops: "set[int]") -> "tuple[int, int
 
 
 def _forward(pid: int, number: int, from_kernel: bool) -> None:
-    if not (from_kernel and number in _FROM_TERMINAL):
+    # Of a terminal that hung up the kernel tells the session's leader alone.
+    alone = number == _signal.SIGHUP and posix.getsid(0) == posix.getpid()
+    if alone or not (from_kernel and number in _FROM_TERMINAL):
         try:
             posix.kill(pid, number)
         except OSError:

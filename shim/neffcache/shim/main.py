@@ -6,7 +6,6 @@ from neffcache import config, files, journal, kernel
 from neffcache.compiler import find
 from neffcache.errors import CompilerNotFound, SettingError
 from neffcache.run import call
-from neffcache.shim import become
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ class _Door:
         if status is None:
             self._exec(job.script)
         elif status < 0:
+            from neffcache.shim import become
+
             become.die(-status)
         else:
             posix._exit(status)
@@ -102,4 +103,6 @@ class _Door:
         return child.run(script, self.argv, environ, self.say)
 
     def _exec(self, script: str) -> None:
+        from neffcache.shim import become
+
         become.become(script, self.argv, find.child_environment(self.environ, script), self.say)

@@ -24,11 +24,12 @@ def _start() -> None:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     root = __file__.rpartition("/shim/")[0]
     # The package by its path alone: no search along sys.path, and nothing there can stand before
-    # the standard library.
-    package = type(sys)("neffcache")
-    package.__path__ = [root]
-    package.__file__ = root + "/__init__.py"
-    sys.modules["neffcache"] = package
+    # the standard library. Its rooms likewise: a hit need not search for what says nothing.
+    for name in ("", "/shim", "/compiler", "/run", "/store", "/entry", "/graph"):
+        package = type(sys)("neffcache" + name.replace("/", "."))
+        package.__path__ = [root + name]
+        package.__file__ = f"{root}{name}/__init__.py"
+        sys.modules[package.__name__] = package
     try:
         from neffcache.shim.main import main
     except BaseException:

@@ -16,7 +16,7 @@ _BATCH = 32
 _IDLE = 3.0
 _PAUSE = 0.1
 # A starter looks at the lock for an instant: that must not pass for another uploader.
-_FOR_LOCK = 1.0
+_FOR_LOCK = 0.25
 # With the remote failing for so long it ends; the markers wait for the next compile or `flush`.
 _OUTAGE = 3600.0
 # Writes are synced to disks far away: this many times the patience of a read.

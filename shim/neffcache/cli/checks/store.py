@@ -111,8 +111,10 @@ def _fleeting(name: str, scene: Scene) -> Iterator[Finding]:
 
 def file_system(path: str) -> str:
     """The type of the file system that holds a path, e.g. "ext4"; "" when unknown."""
-    import psutil
-
+    try:
+        import psutil
+    except ImportError:
+        return ""
     path = os.path.realpath(path)
     best, found = "", ""
     for mount in psutil.disk_partitions(all=True):

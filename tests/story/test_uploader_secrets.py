@@ -1,0 +1,69 @@
+"""Two jobs, two repos, two tokens: no entry goes up with another job's secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from entries import has, key_of
+from neffcache import backlog, queue
+from running import environ_of
+from story.uploads import Uploads
+from waiting import until
+
+KEY = key_of("a")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Uploads]:
+    made = Uploads(tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_two_jobs_two_repos_two_tokens(host: Uploads, order: str) -> None:
+    """Each goes up with its own job's token only; after kill -9 of everything as well."""
+    jobs = {name: (f"{host.url(name)}?credential=env:TOK", f"token-{name}") for name in "ab"}
+    markers = {name: host.enqueue(name, url, TOK=tok) for name, (url, tok) in jobs.items()}
+    first, second = order[0], order[1]
+    host.start(markers[first], TOK=jobs[first][1])
+    host.kill_uploaders()  # at any moment: perhaps before it sent, perhaps after
+    # The other job starts one for both, with its own token: only its own entry may go.
+    host.start(markers[first] + markers[second], TOK=jobs[second][1])
+    until(lambda: has(host.root(second), key_of(second)))
+    flushed = backlog.flush(host.store, host.with_({"TOK": jobs[second][1]}))
+    assert [one.reason for one in flushed.left] in (
+        [],
+        ["env:TOK holds another secret than when it was queued"],
+    )
+    assert backlog.flush(host.store, host.with_({"TOK": jobs[first][1]})).left == []
+    assert has(host.root(first), key_of(first))
+    for name in "ab":
+        assert not has(host.root(name), key_of("b" if name == "a" else "a"))
+
+
+def test_no_process_carries_another_jobs_token(host: Uploads) -> None:
+    down = {name: f"file://{host.path}/not-mounted/{name}?credential=env:TOK" for name in "ab"}
+    for name, url in down.items():
+        marker = host.enqueue(name, url, TOK=f"token-{name}")
+        host.start(marker, TOK=f"token-{name}")
+        host.until_failed(marker[0])
+    found = {}
+    for pid in host.uploaders():
+        name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode()
+        found[queue.read_destination(host.store, name).remote] = environ_of(pid)
+    assert len(found) == 2
+    for name, url in down.items():
+        assert f"TOK=token-{name}".encode() in found[url]
+
+
+def test_without_the_credential_it_waits_and_tells_for_what(host: Uploads) -> None:
+    url = f"{host.url('r')}?credential=env:TOK"
+    host.start(host.enqueue("a", url, TOK="x"))
+    assert host.uploaders() == []
+    assert [one.reason for one in backlog.pending(host.store, {})] == ["env:TOK is not set"]
+    assert backlog.flush(host.store, host.with_({"TOK": "x"})).sent == 1
+    assert has(host.root("r"), KEY)

@@ -1,0 +1,39 @@
+"""The helper of a remote read: when it gives a download up because compiling is quicker."""
+
+from __future__ import annotations
+
+import pytest
+
+from entries import key_of
+from neffcache.cache import helper
+from neffcache.cache.bundles import Record
+from neffcache.entry.index import Index
+
+KEY = key_of("a")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "after", "count", "slow"),
+    [
+        (10.0, 0.9, 1, False),  # too early to tell
+        (10.0, 1.0, 100, False),  # nine seconds to go
+        (10.0, 1.0, 80, True),  # eleven and a half
+        (10.0, 9.0, 900, False),
+        (0.0, 1.0, 999, True),
+        (0.0, 1.0, 1000, False),
+        (1e9, 1.0, 0, False),
+        (10.0, 1.0, 0, True),
+    ],
+)
+def test_a_download_slower_than_the_compile_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, after: float, count: int, slow: bool
+) -> None:
+    clock = iter([100.0, 100.0 + after])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("neffcache.cache.reports.Pulse.beat", lambda _self: None)
+    watch = helper._Watch(Record(Index(KEY, seconds, (0, "")), 1000, "", b""))
+    if slow:
+        with pytest.raises(helper._Slow):
+            watch(count)
+    else:
+        watch(count)
