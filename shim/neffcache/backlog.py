@@ -184,7 +184,10 @@ def _keep_served(
     for name in names:
         if now - tried.get(name, -_START) >= _START:
             tried[name] = now
-            marker = Marker(queue.read_destination(store, name), "", "")
+            try:
+                marker = Marker(queue.read_destination(store, name), "", "")
+            except SettingError:
+                continue  # removed or damaged in this very moment: the next look tells
             queue.start_uploaders(store, [marker], environ)
 
 

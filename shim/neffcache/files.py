@@ -11,6 +11,7 @@ SMALL = 700_000
 _BUILT_IN = ("_sha2", "_sha256") if sys.version_info >= (3, 12) else ("_sha256", "_sha2")
 _ENCODING = sys.getfilesystemencoding()
 _TEMP_TRIES = 100
+PRIVATE, PRIVATE_DIRECTORY = 0o600, 0o700
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +78,16 @@ def state(path: str) -> "tuple[int, int, int, int] | None":
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+# What makes hash objects, for small and for large sizes; looked up once.
+_makers: "dict[bool, Callable[[], Hash]]" = {}
+
+
 def new_hash(size: int) -> "Hash":
     """A SHA-256 object for about `size` bytes."""
     small = size < SMALL
     if small not in _makers:
         _makers[small] = _built_in() if small else _openssl()
     return _makers[small]()
-
-
-# What makes them, for small and for large sizes; looked up once.
-_makers: "dict[bool, Callable[[], Hash]]" = {}
 
 
 def _built_in() -> "Callable[[], Hash]":
@@ -151,8 +152,19 @@ def write_all(fd: int, data: "bytes | memoryview") -> None:
         view = view[posix.write(fd, view) :]
 
 
-def temporary(path: str, mode: int = 0o600) -> "tuple[int, str]":
-    """A new file beside `path` for writing: (descriptor, name); the umask applies to `mode`.
+def create(path: str, flags: int, mode: int = PRIVATE) -> int:
+    """Open a file, made when missing. The umask applies to any mode but that of our own files."""
+    fd = posix.open(path, flags | posix.O_CREAT | posix.O_CLOEXEC, mode)
+    if mode == PRIVATE:
+        try:
+            posix.fchmod(fd, mode)  # a caller's odd umask must not lock us out of our own store
+        except OSError:
+            pass
+    return fd
+
+
+def temporary(path: str, mode: int = PRIVATE) -> "tuple[int, str]":
+    """A new file beside `path` for writing: (descriptor, name); see `create` for `mode`.
 
     The name starts with a dot and tells its maker (host-local pid), so that a later run can clear
     what a killed one left behind.
@@ -161,8 +173,7 @@ def temporary(path: str, mode: int = 0o600) -> "tuple[int, str]":
     for _ in range(_TEMP_TRIES):
         name = stem + posix.urandom(6).hex()
         try:
-            flags = posix.O_RDWR | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC
-            return posix.open(name, flags, mode), name
+            return create(name, posix.O_RDWR | posix.O_EXCL, mode), name
         except FileExistsError:
             continue
     raise FileExistsError(17, "no free temporary name", path)
@@ -176,7 +187,7 @@ def discard(path: str) -> None:
         pass
 
 
-def publish(path: str, data: bytes, *, sync: bool = False, mode: int = 0o600) -> None:
+def publish(path: str, data: bytes, *, sync: bool = False, mode: int = PRIVATE) -> None:
     """Write a whole file so that readers see the old or the new one, never a part."""
     fd, temp = temporary(path, mode)
     try:
@@ -208,20 +219,22 @@ def sync_directory(path: str) -> None:
         posix.close(fd)
 
 
-def append(path: str, data: bytes, mode: int = 0o600) -> None:
+def append(path: str, data: bytes, mode: int = PRIVATE) -> None:
     """Add bytes at the end of a file in one write, made when missing."""
-    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC | posix.O_NOCTTY
-    fd = posix.open(path, flags | posix.O_NONBLOCK, mode)
+    flags = posix.O_WRONLY | posix.O_APPEND | posix.O_NOCTTY | posix.O_NONBLOCK
+    fd = create(path, flags, mode)
     try:
         write_all(fd, data)
     finally:
         posix.close(fd)
 
 
-def make_directories(path: str, mode: int = 0o700) -> None:
+def make_directories(path: str, mode: int = PRIVATE_DIRECTORY) -> None:
     """Make a directory and what is missing above it."""
     try:
         posix.mkdir(path, mode)
+        if mode == PRIVATE_DIRECTORY:
+            posix.chmod(path, mode)  # as in `create`
     except FileExistsError:
         return
     except FileNotFoundError:

@@ -1,13 +1,17 @@
 """World: reads the journal back: its lines, the counts over all time, rotation, set to zero."""
 
+import errno
+import fcntl
 import json
 import os
+import signal
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
-from neffcache import files, journal, locks
+from neffcache import files, journal, journal_counts, locks
+from neffcache.journal_counts import Counts
 
 TOTALS = "totals.json"
 ZERO = "zero.json"
@@ -15,27 +19,9 @@ LOCK = "rotate.lock"
 # A file is recognised by the beginning of its first line, which holds a time and a process.
 _HEAD = 4096
 _LIMIT = 1 << 20
-_TRIES = 5
-_AMOUNTS = ("saved_seconds", "compile_seconds", "bytes")
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What the journal adds up to.
-
-    Attributes:
-        outcomes, notes: how often each id occurred; ids that never did are absent.
-        saved_seconds: compile time that hits saved; compile_seconds: spent in the compiler.
-        bytes: sum of the sizes of the NEFFs answered and made.
-        since: time of the first call counted (seconds since 1970), 0 when there is none.
-    """
-
-    outcomes: dict[str, int] = field(default_factory=dict)
-    notes: dict[str, int] = field(default_factory=dict)
-    saved_seconds: float = 0.0
-    compile_seconds: float = 0.0
-    bytes: int = 0
-    since: float = 0.0
+_TRIES = 20
+# So often its limit may the journal grow while a writer still holds the old file open.
+_PATIENCE = 4
 
 
 def records(directory: str) -> Iterator[dict[str, Any]]:
@@ -59,7 +45,7 @@ def counts(directory: str) -> Counts:
     Raises:
         OSError: the journal is there but cannot be read.
     """
-    return _difference(_cumulative(directory), _load(directory, ZERO))
+    return journal_counts.difference(_cumulative(directory), _load(directory, ZERO))
 
 
 def zero(directory: str) -> None:
@@ -78,8 +64,9 @@ def rotate(directory: str) -> None:
     One process rotates, under a lock; others go on appending, and a line that is late for its
     file lands in the old one, which is read as well. Killed before the counts are written,
     nothing has happened. Killed between them and the renaming, the counts name the file they hold
-    (by its first line), so no reader and no later rotation counts it again. What can be lost is a
-    line by a process that held a file open over two rotations.
+    (by its first line), so no reader and no later rotation counts it again. As long as somebody
+    has the old file open for writing it is left alone; a line is lost only when its writer stops
+    between open and write until the journal has grown to four times its limit.
 
     Raises:
         OSError: the directory cannot be written.
@@ -103,17 +90,33 @@ def _rotate(directory: str) -> None:
     old = _open(old_path)
     if old is not None:
         with old:
+            if not _grown(path, _PATIENCE) and _has_writers(old):
+                return
             total = _load(directory, TOTALS)
             if _head(old) != total.get("folded"):
-                made = _add(_counts(total), _sum(_records(old)))
+                before = journal_counts.from_data(total)
+                made = journal_counts.add(before, journal_counts.total(_records(old)))
                 _save(directory, TOTALS, asdict(made) | {"folded": _head(old)})
     if _grown(path):
         os.rename(path, old_path)
 
 
-def _grown(path: str) -> bool:
+def _grown(path: str, times: int = 1) -> bool:
     state = files.state(path)
-    return state is not None and state[2] > journal.ROTATE_AT
+    return state is not None and state[2] > journal.ROTATE_AT * times
+
+
+def _has_writers(file: BinaryIO) -> bool:
+    """Whether a process of this host has a file open for writing: the kernel grants a read lease
+    only on files that nobody has. False where there are no leases."""
+    try:
+        # Should somebody open it just now the kernel tells us, by a signal that does nothing.
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
 
 
 def _cumulative(directory: str) -> Counts:
@@ -123,22 +126,23 @@ def _cumulative(directory: str) -> Counts:
         before = _generation(directory)
         current, old = _open_pair(directory)
         total = _load(directory, TOTALS)
-        made = _counts(total)
+        made = journal_counts.from_data(total)
         for file in (old, current):
             if file is not None:
                 with file:
                     # Counted already, by a rotation that was killed before its last step.
                     if file is not old or _head(file) != total.get("folded"):
-                        made = _add(made, _sum(_records(file)))
+                        made = journal_counts.add(made, journal_counts.total(_records(file)))
         if _generation(directory) == before:
             break
     return made
 
 
-def _generation(directory: str) -> list[tuple[int, int]]:
-    names = (journal.NAME, journal.OLD, TOTALS)
-    states = (files.state(files.join(directory, name)) for name in names)
-    return [state[:2] if state else (0, 0) for state in states]
+def _generation(directory: str) -> list[tuple[int, ...]]:
+    """What a rotation changes; inode numbers alone come back after two."""
+    current = files.state(files.join(directory, journal.NAME))
+    others = (files.state(files.join(directory, name)) for name in (journal.OLD, TOTALS))
+    return [current[:2] if current else (), *(state or () for state in others)]
 
 
 def _open_pair(directory: str) -> tuple[BinaryIO | None, BinaryIO | None]:
@@ -199,87 +203,6 @@ def _records(file: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def _no_number(text: str) -> float:
     raise ValueError(text)
-
-
-def _sum(found: Iterator[dict[str, Any]]) -> Counts:
-    outcomes: dict[str, int] = {}
-    notes: dict[str, int] = {}
-    amounts = dict.fromkeys(_AMOUNTS, 0.0)
-    since = 0.0
-    for record in found:
-        outcomes[record["outcome"]] = outcomes.get(record["outcome"], 0) + 1
-        for name in note_ids(record):
-            notes[name] = notes.get(name, 0) + 1
-        for name in _AMOUNTS:
-            amounts[name] += number(record.get(name))
-        since = since or number(record.get("time"))
-    saved, spent, size = amounts.values()
-    return Counts(outcomes, notes, saved, spent, int(size), since)
-
-
-def note_ids(record: Mapping[str, Any]) -> list[str]:
-    """The ids of a record's notes; what is malformed is left out."""
-    notes = record.get("notes")
-    rows = notes if isinstance(notes, list) else []
-    return [row[0] for row in rows if isinstance(row, list) and row and isinstance(row[0], str)]
-
-
-def number(value: object) -> float:
-    """A number from a foreign line, 0 when it is none or beyond reason."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return 0.0
-    return float(value) if -1e15 < value < 1e15 else 0.0
-
-
-def _add(one: Counts, two: Counts) -> Counts:
-    return Counts(
-        _added(one.outcomes, two.outcomes),
-        _added(one.notes, two.notes),
-        one.saved_seconds + two.saved_seconds,
-        one.compile_seconds + two.compile_seconds,
-        one.bytes + two.bytes,
-        one.since or two.since,
-    )
-
-
-def _added(one: dict[str, int], two: dict[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + two.get(name, 0) for name in one | two}
-
-
-def _difference(now: Counts, zeroed: Mapping[str, Any]) -> Counts:
-    """What came after a snapshot; never below zero, should the journal have been removed."""
-    if not zeroed:
-        return now
-    then = _counts(zeroed)
-    return Counts(
-        _left(now.outcomes, then.outcomes),
-        _left(now.notes, then.notes),
-        max(now.saved_seconds - then.saved_seconds, 0.0),
-        max(now.compile_seconds - then.compile_seconds, 0.0),
-        max(now.bytes - then.bytes, 0),
-        number(zeroed.get("taken")) or now.since,
-    )
-
-
-def _left(now: dict[str, int], then: dict[str, int]) -> dict[str, int]:
-    left = {name: count - then.get(name, 0) for name, count in now.items()}
-    return {name: count for name, count in left.items() if count > 0}
-
-
-def _counts(data: Mapping[str, Any]) -> Counts:
-    return Counts(
-        _whole(data.get("outcomes")),
-        _whole(data.get("notes")),
-        number(data.get("saved_seconds")),
-        number(data.get("compile_seconds")),
-        int(number(data.get("bytes"))),
-        number(data.get("since")),
-    )
-
-
-def _whole(rows: object) -> dict[str, int]:
-    found = rows.items() if isinstance(rows, dict) else ()
-    return {name: int(number(count)) for name, count in found}
 
 
 def _load(directory: str, name: str) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def try_lock(path: str) -> "Lock | None":
         NoLocks: flock does not work here.
         OSError: the lock file cannot be made.
     """
-    while True:
-        fd = posix.open(path, posix.O_RDWR | posix.O_CREAT | posix.O_CLOEXEC, 0o600)
+    for _ in range(_ATTEMPTS):
+        fd = files.create(path, posix.O_RDWR)
         held = False
         try:
             held = _flock(fd)
@@ -50,14 +50,15 @@ def try_lock(path: str) -> "Lock | None":
         finally:
             if fd >= 0:
                 posix.close(fd)
+    raise NoLocks(f"{path} is never the file that was just opened")
 
 
 class Presence:
     """Being at a place where others may be meanwhile, and knowing afterwards whether they were.
 
-    The file holds a byte for each arrival, and for each who passed. Who finds himself alone starts the count
-    anew, and removes the file on leaving. Without working locks nobody can tell that he is alone:
-    the count goes on, so that whoever comes after two have met counts as having met them.
+    The file holds a byte for each arrival, and for each who passed. Who finds himself alone starts
+    the count anew, and removes the file on leaving. Without working locks nobody can tell that he
+    is alone: the count goes on, so that whoever comes after two have met counts as having met them.
     """
 
     __slots__ = ("_fd", "_path")
@@ -88,8 +89,7 @@ def attend(path: str) -> "Presence | None":
         OSError: the file cannot be made.
     """
     for _ in range(_ATTEMPTS):
-        flags = posix.O_RDWR | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        fd = posix.open(path, flags, 0o600)
+        fd = files.create(path, posix.O_RDWR | posix.O_APPEND)
         try:
             if _enter(fd) and _still_there(fd, path):
                 posix.write(fd, b"+")

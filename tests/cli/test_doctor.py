@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import hung
+import mounts
 from hosts import BIN, TRAIN, Host
 
 QUIET = {"NEFFCACHE_STRICT": "\0unset"}
@@ -231,3 +233,22 @@ def test_a_store_in_memory_with_a_remote(host: Host) -> None:
     assert "NEFFCACHE_UPLOAD_WAIT" in warning["remedy"]
     status, found = doctor(host, NEFFCACHE_UPLOAD_WAIT="30", **variables)
     assert (status, lines(found, "warn")) == (0, [])
+
+
+@pytest.mark.skipif(bool(hung.why_not()), reason=hung.why_not() or "-")
+def test_a_remote_whose_stat_never_returns(host: Host, tmp_path: Path) -> None:
+    place = tmp_path / "hung"
+    place.mkdir()
+    variables = {"NEFFCACHE_REMOTES": f"file://{place}", "NEFFCACHE_REMOTE_TIMEOUT": "1"}
+    with hung.mount(place):
+        assert "silent for 1 s" in the_warning(host, **variables)
+
+
+def test_a_store_on_a_read_only_disk(host: Host, tmp_path: Path) -> None:
+    host.compile(tmp_path, TRAIN)
+    with mounts.read_only(host.store):
+        assert "read-only" in the_warning(host)
+        assert host.neffcache("stats").status == 0
+        assert host.neffcache("explain").status == 0
+        done = host.neffcache("stats", "--zero")
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)

@@ -52,11 +52,16 @@ def test_what_is_not_ours_is_never_overwritten(host: Host, tmp_path: Path, kind:
         os.mkfifo(path)
     else:
         path.write_text("#!/usr/bin/python\n" if kind == "compiler" else "")
-    before = path.lstat()
+    before = _state(path)
     done = host.neffcache("install", str(path.parent))
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert str(path) in done.err
-    assert path.lstat() == before
+    assert _state(path) == before
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    found = path.lstat()
+    return found.st_mode, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def test_a_directory_that_cannot_be_written_is_one_line(host: Host) -> None:

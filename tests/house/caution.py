@@ -8,10 +8,11 @@ from house import tree
 
 # File → (how many broad catches, why they are right there). Anything else is a defect.
 BROAD: dict[str, tuple[int, str]] = {
+    "shim/neffcache/cache/helper.py": (1, "the helper's last word is a line, whatever happened"),
     "shim/neffcache/cli/__init__.py": (1, "the one place: a command ends with one line"),
-    "shim/neffcache/entry/read.py": (2, "closes or removes what it opened, then raises on"),
-    "shim/neffcache/files.py": (1, "removes its temporary file, then raises on"),
-    "shim/neffcache/run/call.py": (1, "the one place: a fault of the cache breaks no compile"),
+    "shim/neffcache/run/call.py": (2, "the one place: a fault of the cache breaks no compile"),
+    "shim/neffcache/sync/sender.py": (1, "the sender's last word is a line, whatever happened"),
+    "shim/neffcache/shim/start.py": (1, "a package that cannot be imported breaks no compile"),
 }
 # Test helpers that may sleep: the ones that wait for a condition, with a deadline.
 SLEEPERS: tuple[str, ...] = ("tests/waiting.py",)
@@ -30,9 +31,10 @@ def wrong_catches(root: Path, allowed: dict[str, tuple[int, str]]) -> Iterator[s
 
 
 def _is_broad(node: ast.AST) -> bool:
-    """An except clause, or a suppress(), that takes everything."""
+    """An except clause, or a suppress(), that takes everything and does not raise it on."""
     if isinstance(node, ast.ExceptHandler):
-        return node.type is None or _names_all(node.type)
+        cleans_up = ast.unparse(node.body[-1]) == "raise"
+        return not cleans_up and (node.type is None or _names_all(node.type))
     if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
         return any(map(_names_all, node.args))
     return False

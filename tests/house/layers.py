@@ -8,11 +8,26 @@ from house import tree
 DOOR = 5
 # Room (first name below the package) → floor. Every module has its room here.
 FLOORS = {
-    **dict.fromkeys(("errors", "outcome", "files", "kernel", "locks", "processes", "version"), 0),
+    **dict.fromkeys(
+        ("errors", "outcome", "files", "kernel", "locks", "processes", "start", "version"), 0
+    ),
     **dict.fromkeys(("invocation", "flags", "environment", "graph", "key"), 1),
     **dict.fromkeys(("entry", "neff", "native"), 1),
     **dict.fromkeys(("config", "compiler", "store", "remote"), 2),
-    **dict.fromkeys(("breaker", "journal", "journal_totals", "queue", "lease", "trust"), 2),
+    **dict.fromkeys(
+        (
+            "backlog",
+            "breaker",
+            "credentials",
+            "journal",
+            "journal_counts",
+            "journal_totals",
+            "queue",
+            "lease",
+            "trust",
+        ),
+        2,
+    ),
     **dict.fromkeys(("cache", "remotes"), 3),
     **dict.fromkeys(("run",), 4),
     **dict.fromkeys(("shim", "cli", "sync", "fleet", "hooks"), DOOR),

@@ -32,7 +32,8 @@ def main() -> int:
         word = file.read().strip()
     if word.startswith("SIG"):
         number = getattr(signal, word)
-        signal.signal(number, signal.SIG_DFL)
+        if word != "SIGKILL":
+            signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     with open(NEFF, "rb") as source, open(sys.argv[sys.argv.index("--output") + 1], "wb") as out:
         out.write(source.read())

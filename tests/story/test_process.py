@@ -157,7 +157,7 @@ def test_hit_does_not_need_a_reader_of_its_output(double: Double) -> None:
 
 
 def test_miss_without_a_reader_ends_as_the_compiler_does(double: Double) -> None:
-    statuses = []
+    statuses: list[int] = []
     for program in (double.program, double.shim):
         reader, writer = os.pipe()
         os.close(reader)

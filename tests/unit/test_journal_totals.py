@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from neffcache import journal, journal_totals, locks
+from neffcache import journal, journal_counts, journal_totals, locks
 
 LIMIT = 4000
 ODD_LINES = [
@@ -46,7 +46,7 @@ def total(directory: Path) -> int:
 
 
 def test_an_absent_journal_counts_nothing(tmp_path: Path) -> None:
-    assert journal_totals.counts(str(tmp_path / "none")) == journal_totals.Counts()
+    assert journal_totals.counts(str(tmp_path / "none")) == journal_counts.Counts()
 
 
 def test_an_absent_journal_has_no_records(tmp_path: Path) -> None:
@@ -173,6 +173,29 @@ def test_a_rotation_elsewhere_is_left_alone(tmp_path: Path) -> None:
         write(tmp_path, "hit_local")
     assert not (tmp_path / journal.OLD).exists()
     held.release()
+
+
+def test_a_file_that_is_still_written_to_is_not_given_up(tmp_path: Path) -> None:
+    for _ in range(60):
+        write(tmp_path, "hit_local")
+    with open(tmp_path / journal.OLD, "ab") as late:
+        for _ in range(60):
+            write(tmp_path, "hit_local")
+        late.write(b'{"outcome": "hit_local"}\n')
+    for _ in range(60):
+        write(tmp_path, "hit_local")
+    assert total(tmp_path) == 181
+    assert (tmp_path / journal_totals.TOTALS).exists()
+
+
+def test_a_writer_that_never_lets_go_does_not_stop_rotation(tmp_path: Path) -> None:
+    for _ in range(60):
+        write(tmp_path, "hit_local")
+    with open(tmp_path / journal.OLD, "ab"):
+        for _ in range(300):
+            write(tmp_path, "hit_local")
+    assert total(tmp_path) == 360
+    assert (tmp_path / journal.NAME).stat().st_size < LIMIT * 5
 
 
 def test_rotation_works_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

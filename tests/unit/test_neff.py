@@ -202,7 +202,7 @@ def test_noise_behind_a_right_header_is_no_neff(body: bytes) -> None:
 
 
 def test_a_bomb_is_unpacked_in_bounded_memory() -> None:
-    """A megabyte that unpacks to a gigabyte: the walk never holds more than a piece of it."""
+    """A little that unpacks to 128 MB: the walk never holds more than a piece of it."""
     held = int(makers.run(BOMB))
     assert held < 64 << 10
 
@@ -210,9 +210,9 @@ def test_a_bomb_is_unpacked_in_bounded_memory() -> None:
 BOMB = """
 import struct, zlib
 from neffcache.neff import Check
-packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+packer = zlib.compressobj(1, zlib.DEFLATED, 31)
 zeros = bytes(1 << 20)
-body = packer.compress(b"x" * 512) + b"".join(packer.compress(zeros) for _ in range(512))
+body = packer.compress(b"x" * 512) + b"".join(packer.compress(zeros) for _ in range(128))
 body += packer.flush()
 data = struct.pack("<QQQ", 2, 1024, len(body)).ljust(1024, b"\\0") + body
 check = Check(len(data))

@@ -25,6 +25,7 @@ _ACT = (
 )
 _SAY = "sys.stdout.write(str(os.getpid())+'\\n');sys.stdout.flush();"
 SLEEP = "time.sleep(1000)"
+_LIST = "print(sorted(os.listdir('/proc/self/fd')))"
 
 
 def start(code: str) -> Helper:
@@ -203,3 +204,20 @@ def test_a_detached_process_holds_nothing_of_its_starter(tmp_path: Path) -> None
     finally:
         kill(pid)
     until(lambda: not is_alive(pid))
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "0<&- 1>&-", "0<&- 2>&-", "0<&- 1>&- 2>&-"])
+def test_a_caller_without_standard_descriptors(tmp_path: Path, closed: str) -> None:
+    told = tmp_path / "told"
+    script = tmp_path / "caller.py"
+    script.write_text(
+        f"import os, sys\nsys.path.append({SHIM!r})\nfrom neffcache.processes import Helper\n"
+        f"code = {_ACT + _LIST!r}\n"
+        "helper = Helper([sys.executable, '-I', '-S', '-c', code], dict(os.environb))\n"
+        "line = helper.line(30)\nhelper.stop()\n"
+        "with open(sys.argv[1], 'w') as file:\n    file.write(str(line))\n"
+    )
+    command = f'exec "$0" "$1" "$2" {closed}'
+    argv = ["sh", "-c", command, sys.executable, str(script), str(told)]
+    subprocess.run(argv, check=True, timeout=60)
+    assert told.read_text() == "['0', '1', '2', '3']"

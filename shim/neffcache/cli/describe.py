@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from neffcache import journal_totals
+from neffcache import journal_counts
 from neffcache.cli import text
 from neffcache.cli.stats import words
 
@@ -42,7 +42,7 @@ def _head(one: Explained) -> list[str]:
     name = one.record.get("outcome")
     if not name:
         return ["an entry of the local store; the journal no longer holds its call"]
-    when = text.moment(journal_totals.number(one.record.get("time")))
+    when = text.moment(journal_counts.number(one.record.get("time")))
     lines = [f"{when}  {text.safe(name)}: {words(name)}".strip()]
     detail = one.record.get("detail")
     return [*lines, f"  because: {text.short(str(detail), 500)}"] if detail else lines
@@ -63,7 +63,7 @@ def _facts(one: Explained) -> list[str]:
         rows.append(("arguments", shlex.join(str(word) for word in argv)))
     for name, title in (("compile_seconds", "compiled in"), ("saved_seconds", "saved")):
         if record.get(name):
-            rows.append((title, text.seconds(journal_totals.number(record[name]))))
+            rows.append((title, text.seconds(journal_counts.number(record[name]))))
     if one.key:
         there = "in the local store" if one.stored else "not in the local store"
         rows.append(("key", f"{one.key} ({there})"))

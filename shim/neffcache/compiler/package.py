@@ -90,7 +90,21 @@ class _Prefix:
                 for site in (f"{base}/{n}/{s}-packages" for n in names for s in ("site", "dist")):
                     if site not in found and files.state(self._watch(site)) is not None:
                         found.append(site)
-        return found
+        return [*found, *(path for site in found for path in self._added(site))]
+
+    def _added(self, site: str) -> "list[str]":
+        """The directories that the .pth files of a site-packages directory add behind it."""
+        added = []
+        for name in sorted(posix.listdir(site)):
+            if not name.endswith(".pth"):
+                continue
+            text = files.decode(files.read(self._watch(f"{site}/{name}"), _MOST_TEXT))
+            for line in text.split("\n"):
+                if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                    path = self._watch(files.join(site, line.rstrip()))
+                    if _is_directory(path):
+                        added.append(path)
+        return added
 
 
 def _one_site(prefix: _Prefix) -> str:
@@ -110,7 +124,7 @@ def _one_site(prefix: _Prefix) -> str:
 def _identity(path: str, script: Script, prefix: _Prefix, site: str, watch: _Watch) -> Identity:
     dists = [name for name in posix.listdir(site) if _is_dist(name)]
     if len(dists) != 1:
-        raise _odd(f"{len(dists)} {_DIST}*.dist-info in {site}")
+        raise _odd(f"{len(dists)} {_DIST}*.dist-info in {site} (editable?)")
     dist = f"{site}/{dists[0]}"
     _refuse_editable(watch(f"{dist}/direct_url.json"))
     version = dists[0][len(_DIST) : -len(".dist-info")]
@@ -127,6 +141,13 @@ def _identity(path: str, script: Script, prefix: _Prefix, site: str, watch: _Wat
         ("compiler requires", files.encode("\n".join(requires))),
     ]
     return Identity(path, parts, watch.seen, prefix.version if prefix.user_site else "")
+
+
+def _is_directory(path: str) -> bool:
+    try:
+        return files.is_directory(posix.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _is_dist(name: str) -> bool:
@@ -150,7 +171,7 @@ def own_lines(record: bytes) -> "list[bytes]":
     kept = []
     for line in record.replace(b"\r", b"").split(b"\n"):
         name = line.partition(b",")[0].strip(b'"')
-        outside = name.startswith((b"../", b"/")) or b"/bin/" in name
+        outside = name.startswith((b"../", b"/", b"bin/"))  # the package's own bin is inside
         if line and not outside and b".dist-info/" not in name and b"__pycache__/" not in name:
             kept.append(line)
     return sorted(kept)

@@ -86,7 +86,12 @@ def compile_cached(job: Job) -> "int | None":
         if job.config.strict:
             raise
         status = _fault(plan, error)
-    finish(job.config, record, getattr(plan, "store", None))
+    try:
+        finish(job.config, record, getattr(plan, "store", None))
+    except Exception as error:  # the same law: the answer stands
+        if job.config.strict:
+            raise
+        job.say(False, files.encode(f"neffcache: internal error ({error}): not in the journal\n"))
     return status
 
 
@@ -175,7 +180,7 @@ def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
 
 def _fault(plan: Plan, error: Exception) -> "int | None":
     plan.record.outcome = "internal_error"
-    plan.record.set(detail=f"{type(error).__name__}: {error}")
+    plan.record.fields["detail"] = f"{type(error).__name__}: {error}"
     if plan.ran is not None:
         return plan.ran.status
     plan.job.say(False, files.encode(f"neffcache: internal error ({error}): compiling without\n"))

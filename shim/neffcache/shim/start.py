@@ -31,13 +31,16 @@ def _start() -> None:
         package.__file__ = f"{root}{name}/__init__.py"
         sys.modules[package.__name__] = package
     try:
+        from neffcache.shim import loading
+
+        loading.quicken()
         from neffcache.shim.main import main
+
+        main(sys.argv)  # once a compiler has run, nothing comes out of it but the end
     except BaseException:
         if posix.environ.get(b"NEFFCACHE_STRICT"):
             raise
         _pass_on(sys.argv[2], sys.argv[3:])
-    else:
-        main(sys.argv)
 
 
 _start()

@@ -133,24 +133,24 @@ class _Work:
         """Have a child send a batch: what went wrong with the remote, or ""."""
         argv = processes.python(_SENDER, self._store.path, self._destination.name, *keys)
         left = list(keys)
+        problem = ""
         sender = processes.Helper(argv, self._environ)
         try:
-            while left:
-                line = sender.line(self._silence)
-                if line is None:
-                    return "the process that writes there died"
+            # To its very end: stopped behind its last word it could not tidy up.
+            while (line := sender.line(self._silence)) is not None:
                 word, _, detail = line.partition(" ")
                 if word == "failed":
-                    return detail
-                if word != "busy":
+                    problem = detail
+                elif word != "busy":
                     left.remove(self._settle(word, detail))
         except processes.Silent:
-            return f"silent for {self._silence:g} s"
+            problem = f"silent for {self._silence:g} s"
         finally:
             sender.stop()
-            if left:
-                self._blamed[left[0]] = self._blamed.get(left[0], 0) + 1
-        return ""
+        if left:
+            self._blamed[left[0]] = self._blamed.get(left[0], 0) + 1
+            problem = problem or "the process that writes there died"
+        return problem
 
     def _settle(self, word: str, detail: str) -> str:
         """Take an entry's marker out of the queue: its key."""

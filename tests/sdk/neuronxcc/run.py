@@ -53,7 +53,8 @@ def _checked(arrays: Arrays, expected: list[dict[str, Any]]) -> Arrays:
 def save(path: str, arrays: Arrays) -> None:
     """Save arrays as 0, 1, ... in an npz file of exactly that name."""
     with open(path, "wb") as file:
-        np.savez(file, **{str(at): array for at, array in enumerate(arrays)})  # type: ignore[arg-type]
+        named: dict[str, Any] = {str(at): array for at, array in enumerate(arrays)}
+        np.savez(file, **named)
 
 
 def load(path: str) -> Arrays:

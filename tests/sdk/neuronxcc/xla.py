@@ -129,7 +129,7 @@ def _to_numpy(array: Any) -> Any:
 def _putter(native: Any, device: Any) -> Any:
     """A function that copies a numpy array to the device, as jax.device_put does below its API."""
 
-    class Sharding(native.SingleDeviceSharding):  # type: ignore[misc]
+    class Sharding(native.SingleDeviceSharding):  # type: ignore[misc]  # untyped base
         memory_kind = None
 
         def _to_xla_hlo_sharding(self, dimensions: int) -> Any:  # noqa: ARG002

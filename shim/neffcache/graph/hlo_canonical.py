@@ -1,0 +1,210 @@
+"""Noun: an HLO module up to names and ids that nothing refers to: the level `canonical`."""
+
+from neffcache.graph import hlo_fields as known
+from neffcache.graph import hlo_strict, wire
+from neffcache.graph.hlo_fields import Unsafe
+
+_OWN_ID, _OPERANDS = b"\x98\x02", b"\xa2\x02"
+_ONE = _OPERANDS + b"\x01\x00\x00\x00"
+_MEMO = 4096
+_LONG = 512  # a rest of an instruction that is longer is not worth remembering
+_RANKS = b"\x07"  # starts the order of ids: wire type 7 does not exist
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.graph.hlo_strict import Read, Resolve
+    from neffcache.graph.sink import Edit, Sink
+    from neffcache.graph.source import Source
+
+
+class Canonical(hlo_strict.Strict):
+    """One walk that names instructions and computations by their place in their list.
+
+    XLA sorts both by id when it loads a module, so where the list is not in the order of ids, that
+    order is kept too. Whoever is referred to must come before; a computation may also be given.
+    """
+
+    canonical = True
+    special = known.CANONICAL_SPECIAL
+    empty = frozenset((known.METADATA, known.NAME, *known.LISTS))
+
+    def __init__(self, source: "Source", sink: "Sink", resolve: "Resolve") -> None:
+        super().__init__(source, sink, resolve)
+        self.words: set[bytes] = set()  # met in attributes
+        self.kept: frozenset[bytes] = frozenset()  # names that are kept in full
+        self.given: dict[bytes, bytes] = {}  # places of all computations, when known
+        self._places: dict[bytes, bytes] = {}  # id → place, of the computations read
+        self._entry = b"\x00"
+        self._ids: dict[bytes, bytes] = {}  # the same of this computation's instructions
+        self._order: list[int] = []  # numbers that compare as the ids do
+        self._width = 1
+        self._mask = (0x80, 0)
+        self._plain: set[bytes] = set()  # rests that are known fields without references
+        self._parameters: list[bytes] = []
+        self._others: dict[int, bytes] = {}
+
+    # ---- the module
+
+    def outline(self, begin: int, end: int) -> None:
+        """Read what stands behind the computations but is needed among them."""
+        for tag, _start, value, stop in self.fields(begin, end):
+            if tag not in known.MODULE:
+                raise Unsafe(f"unknown module field {tag >> 3} of wire type {tag & 7}")
+            if tag in known.MODULE_ONCE:
+                if tag in self._seen:
+                    raise Unsafe(f"module field {tag >> 3} is there twice")
+                self._seen.add(tag)
+            if tag in {known.SCHEDULE, known.RECOVERY} and stop > value:
+                raise Unsafe(f"module field {tag >> 3} holds references")
+            if tag == known.ENTRY_ID:
+                self._entry = self.read(value, stop)
+            elif tag == known.MODULE_ATTRIBUTES:
+                self.words |= known.words(self.read(value, stop))
+
+    def find_computations(self, begin: int, end: int) -> None:
+        """Learn the places of all computations, for modules that refer to later ones."""
+        places: dict[bytes, bytes] = {}
+        for tag, _start, value, stop in self.fields(begin, end):
+            if tag == known.COMPUTATION:
+                own = b"\x00"
+                for inner, _, place, finish in self.fields(value, stop):
+                    if inner == known.ID:
+                        own = self.read(place, finish)
+                places[own] = _place(len(places))
+        self.given = places
+
+    def _module_field(self, tag: int, start: int, value: int, stop: int) -> None:
+        if tag == known.NAME or tag in known.LOCAL or tag == known.ENTRY_ID:
+            return
+        if tag == known.ENTRY_NAME:
+            self.sink.keep(b"f", known.with_length(b"\x12", self._named(self.read(value, stop))))
+        elif tag == known.SHAPE:
+            self.sink.keep(b"f", self._shape(self.read(value, stop)))
+        else:
+            super()._module_field(tag, start, value, stop)
+
+    def finish(self) -> None:
+        if self._entry not in self._places:
+            raise Unsafe("the entry computation is not there")
+        self.sink.keep(b"e", self._places[self._entry])
+        self._ranks(self._places, [int.from_bytes(own, "little") for own in self._places])
+
+    def _ranks(self, places: "dict[bytes, bytes]", order: "list[int]") -> None:
+        """Check ids, and keep their order where it is not the list's."""
+        if len(places) != len(order):
+            raise Unsafe("an id is there twice")
+        together = b"".join(places)
+        # A zero byte can only end a varint: in the id 0, or in one that is written too long.
+        if together.count(0) > (b"\x00" in places) or max(map(len, places)) > 9:
+            raise Unsafe("an id is negative or in long form")
+        ordered = sorted(order)
+        if ordered != order:
+            place_of = dict(zip(order, places.values(), strict=True))
+            self.sink.keep(b"r", _RANKS + b"".join(map(place_of.__getitem__, ordered)))
+
+    # ---- a computation
+
+    def open(self) -> None:
+        self._ids = {}
+        self._order = []
+        self._parameters = []
+        self._others = {}
+
+    def computation_field(self, tag: int, start: int, value: int, stop: int) -> None:
+        if tag not in known.COMPUTATION_KNOWN:
+            raise Unsafe(f"unknown computation field {tag >> 3} of wire type {tag & 7}")
+        if tag in self._others:
+            raise Unsafe(f"computation field {tag >> 3} is there twice")
+        whole = tag & 7 == 2 and tag not in {known.NAME, known.SHAPE}
+        self._others[tag] = self.read(start if whole else value, stop)
+
+    def close(self) -> None:
+        others = self._others
+        own = others.pop(known.ID, b"\x00")
+        root = self._ids.get(others.pop(known.ROOT, b"\x00"))
+        if root is None:
+            raise Unsafe("a root is not there")
+        if own in self._places:
+            raise Unsafe("a computation's id is there twice")
+        self._places[own] = _place(len(self._places))
+        self._ranks(self._ids, self._order)
+        self.sink.keep(b"o", root)
+        if own == self._entry:
+            for parameter in self._parameters:
+                self.sink.keep(b"p", parameter)
+        for tag, body in sorted(others.items()):
+            if tag == known.NAME:
+                body = known.with_length(b"\x0a", self._named(body))
+            elif tag == known.SHAPE:
+                body = self._shape(body)
+            elif tag & 7 == 0:
+                body = wire.encode(tag) + body
+            self.sink.keep(b"f", body)
+
+    def _named(self, name: bytes) -> bytes:
+        return name if name in self.kept else known.stem(name)
+
+    def _shape(self, body: bytes) -> bytes:
+        """A program shape whose parameters' names lose their counters."""
+        parts = []
+        for tag, start, value, stop in wire.fields(body, 0, len(body)):
+            if tag == known.COMPUTATION:  # field 3: a parameter's name
+                parts.append(known.with_length(b"\x1a", self._named(body[value:stop])))
+            else:
+                parts.append(body[start:stop])
+        return known.with_length(b"\x22", b"".join(parts))
+
+    # ---- its instructions
+
+    def _quick(self, data: bytes, at: int, limit: int) -> int:
+        limit = min(limit, self._next_custom(data, at))
+        add, recall, number_of = self.sink.pieces.append, self._metadata.get, int.from_bytes
+        ids, order, plain, keep = self._ids, self._order, self._plain, self.kept
+        width, (mask, wanted) = self._width, self._mask
+        try:
+            while at < limit:
+                size = data[at + 1]
+                begin = at + 2
+                if size > 127:
+                    size += (data[begin] << 7) - 128
+                    begin += 1
+                stop = begin + size
+                named = data[begin + 1]
+                opcode = begin + named + 2
+                coded = data[opcode + 1]
+                shape = opcode + coded + 2
+                shaped = data[shape + 1]
+                note = rest = shape + shaped + 2
+                if data[note] != 58:
+                    return at
+                rest += data[note + 1] + 2
+                if data[note + 1] > 127:
+                    rest += (data[note + 2] << 7) - 127
+                kept = recall(data[note:rest])
+                if kept is None:
+                    kept = self.learn(data[note:rest])
+                own = rest if data[rest] == 0x98 else data.find(_OWN_ID, rest, stop)
+                tail = own + 2 + width
+                raw = data[own + 2 : tail]
+                number = number_of(raw, "little")
+                refers = b""
+                if data[tail] == 0xA2 and data[tail + 1] == 2:
+                    listed = data[tail + 3 : tail + 3 + data[tail + 2]]
+                    refers = ids.get(listed) or self._several(listed)
+                    tail += 3 + data[tail + 2]
+                if (
+                    stop > limit
+                    or (named | coded | shaped | data[begin - 1]) > 127
+                    or data[at] != 18
+                    or data[begin] != 10
+                    or data[opcode] != 18
+                    or data[shape] != 26
+                    or kept is None
+                    or data[own + 1] != 2
+                    or number & mask != wanted
+                ):
+                    return at
+                add(...)
+        except IndexError:
+            pass
+        return at

@@ -1,0 +1,285 @@
+"""Noun: an HLO module without source positions and process-local ids: the level `strict`."""
+
+from neffcache.graph import hlo_fields as known
+from neffcache.graph import wire
+from neffcache.graph.hlo_fields import Unsafe
+from neffcache.graph.wire import Malformed
+
+SMALL = 1 << 16  # a larger instruction is not held as a whole
+_STRIDE = 1 << 20  # bytes between two looks at how much has gathered
+_HEADER = 32  # no header of a field is longer
+_LONG = 16 << 20  # no metadata, attributes, names, ids or configuration are longer
+_MEMO = 4096
+# Wire order puts attributes last; JAX writes an empty statistics_viz behind them.
+_ENDS = (b"\xa2\x04\x00", b"\xa2\x04\x00\x92\x05\x00")
+_ATTRIBUTES = b"\xa2\x04"
+_CUSTOM = b"custom-call"
+REPLACED = b"\x02"  # starts a replaced configuration: no field has number 0
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from neffcache.graph.sink import Edit, Sink
+    from neffcache.graph.source import Source
+
+    Resolve = Callable[[bytes, bytes], bytes | None]
+    Read = Callable[[int, int], bytes]
+
+
+class Strict:
+    """One walk over a module, its kept bytes into a sink.
+
+    Nearly every instruction is name, opcode, shape, metadata in this order and a rest that holds
+    nothing of interest, which `_quick` proves with a few looks; `_instruction` reads any other
+    field by field. Both keep the same bytes.
+    """
+
+    canonical = False
+    special = known.STRICT_SPECIAL
+    empty = frozenset((known.METADATA,))  # what says nothing when empty
+
+    def __init__(self, source: "Source", sink: "Sink", resolve: "Resolve") -> None:
+        self.source = source
+        self.sink = sink
+        self._resolve = resolve
+        self._metadata: dict[bytes, bytes | None] = {}
+        self._custom = (-1, -1)  # base of the window, place of the next custom call in it
+        self._computations = 0
+        self._seen: set[int] = set()
+
+    def walk(self, begin: int, end: int) -> None:
+        """Read the module between two positions."""
+        at = begin
+        while at < end:
+            tag, start, value, stop = self._field(at, end)
+            at = stop
+            if tag == known.COMPUTATION:
+                self._computation(value, stop)
+                self._computations += 1
+            else:
+                self._module_field(tag, start, value, stop)
+        if not self._computations:
+            raise Malformed("no computation")
+        self.finish()
+
+    def finish(self) -> None:
+        """What can be said at the end only."""
+
+    def _field(self, at: int, end: int) -> "wire.Field":
+        source = self.source
+        source.load(at, _HEADER)
+        base = source.base
+        tag, start, value, stop = wire.field(source.data, at - base)
+        if stop + base > end:
+            raise Malformed("a field is longer than its message")
+        return tag, start + base, value + base, stop + base
+
+    def fields(self, at: int, end: int) -> "Iterable[wire.Field]":
+        """The fields of a message of any size, by position in the source."""
+        while at < end:
+            found = self._field(at, end)
+            at = found[3]
+            yield found
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Bytes that must be held to be looked at."""
+        if end - begin > _LONG:
+            raise Unsafe(f"a field to look into has {end - begin} bytes")
+        return self.source.read(begin, end)
+
+    def _module_field(self, tag: int, start: int, value: int, stop: int) -> None:
+        if tag in known.LOCAL:
+            return
+        if tag == known.MODULE_ATTRIBUTES:
+            body = known.sorted_map(self.read(value, stop))
+            self.sink.keep(b"f", known.with_length(b"\x9a\x01", body))
+        else:
+            self.sink.stream(b"f", self.source, (start, stop), [])
+
+    def _computation(self, begin: int, end: int) -> None:
+        self.sink.mark(b"(")
+        self.open()
+        source = self.source
+        at, count = begin, 0
+        while at < end:
+            source.load(at, min(end - at, 2 * SMALL))
+            base = source.base
+            limit = min(end - base, len(source.data), at - base + _STRIDE)
+            reached = self._quick(source.data, at - base, limit) + base
+            count += reached > at
+            at = reached
+            self.sink.relieve()
+            if at < end:
+                tag, start, value, stop = self._field(at, end)
+                at = stop
+                if tag == known.INSTRUCTION:
+                    self._instruction(value, stop)
+                    count += 1
+                else:
+                    self.computation_field(tag, start, value, stop)
+        if not count:
+            raise Malformed("a computation without instructions")
+        self.close()
+        self.sink.mark(b")")
+
+    def open(self) -> None:
+        """A computation begins."""
+
+    def close(self) -> None:
+        """A computation ends."""
+
+    def computation_field(self, tag: int, start: int, value: int, stop: int) -> None:
+        """A field of a computation that is no instruction."""
+        del tag, value
+        self.sink.stream(b"f", self.source, (start, stop), [])
+
+    def _next_custom(self, data: bytes, at: int) -> int:
+        """Where the next custom call can be at the earliest: nothing before can hide one."""
+        base, place = self._custom
+        if base != self.source.base or place < at:
+            place = data.find(_CUSTOM, at)
+            place = len(data) if place < 0 else place
+            self._custom = (self.source.base, place)
+        return place
+
+    def _quick(self, data: bytes, at: int, limit: int) -> int:
+        """Take the plain instructions from `at` on; where the first other thing begins."""
+        limit = min(limit, self._next_custom(data, at))
+        add, recall = self.sink.pieces.append, self._metadata.get
+        try:
+            while at < limit:
+                size = data[at + 1]
+                begin = at + 2
+                if size > 127:
+                    size += (data[begin] << 7) - 128
+                    begin += 1
+                stop = begin + size
+                named = data[begin + 1]
+                opcode = begin + named + 2
+                coded = data[opcode + 1]
+                shape = opcode + coded + 2
+                shaped = data[shape + 1]
+                note = rest = shape + shaped + 2
+                kept: bytes | None = b""
+                if data[note] == 58:
+                    rest += data[note + 1] + 2
+                    if data[note + 1] > 127:
+                        rest += (data[note + 2] << 7) - 127
+                    kept = recall(data[note:rest])
+                    if kept is None:
+                        kept = self.learn(data[note:rest])
+                tail = data[rest:stop]
+                if (
+                    stop > limit
+                    or (named | coded | shaped | data[begin - 1]) > 127
+                    or data[at] != 18
+                    or data[begin] != 10
+                    or data[opcode] != 18
+                    or data[shape] != 26
+                    or kept is None
+                    or 58 in tail
+                    or not (tail.endswith(_ENDS) or _ATTRIBUTES not in tail)
+                    or rest > stop
+                ):
+                    return at
+                add(data[begin:note] + kept + tail)
+                at = stop
+        except IndexError:  # a look beyond the window, or a module cut short: `_field` tells
+            pass
+        return at
+
+    def learn(self, field: bytes) -> "bytes | None":
+        """What is kept of a metadata field; None when it is not exactly one."""
+        try:
+            _tag, _start, value, stop = wire.field(field, 0)
+        except (IndexError, Malformed):
+            return None
+        if stop != len(field):
+            return None
+        kept = known.reduced_metadata(field[value:], self.canonical)
+        if len(self._metadata) >= _MEMO:
+            self._metadata.clear()
+        if len(field) < SMALL:
+            self._metadata[field] = kept
+        return kept
+
+    def _instruction(self, begin: int, end: int) -> None:
+        """Any instruction, field by field."""
+        if end - begin > SMALL:
+            edits = self.edits(self.fields(begin, end), self.read, end)
+            self.sink.stream(b"", self.source, (begin, end), edits)
+            return
+        body = self.source.read(begin, end)
+        fields = wire.fields(body, 0, len(body))
+        edits = self.edits(fields, lambda start, stop: body[start:stop], len(body))
+        parts, at = [], 0
+        for start, stop, new in edits:
+            parts += (body[at:start], new)
+            at = stop
+        parts.append(body[at:])
+        self.sink.pieces.append(b"".join(parts))
+
+    def edits(self, fields: "Iterable[wire.Field]", read: "Read", end: int) -> "list[Edit]":
+        """What is to be replaced in an instruction, in order."""
+        spans: dict[int, tuple[int, int, int]] = {}
+        made: list[Edit] = []
+        for tag, start, value, stop in fields:
+            self.check(tag)
+            if tag not in self.special:
+                continue
+            if stop == value:
+                if tag in self.empty:
+                    made.append((start, stop, b""))
+            elif tag in spans:
+                raise Unsafe(f"instruction field {tag >> 3} is there twice")
+            else:
+                spans[tag] = (start, value, stop)
+        for tag, (start, value, stop) in spans.items():
+            if tag in {known.METADATA, known.ATTRIBUTES}:
+                made.append((start, stop, self.reduced(tag, read(value, stop))))
+        self._outside(spans, read, end, made)
+        self.more_edits(spans, read, end, made)
+        made.sort()
+        return made
+
+    def check(self, tag: int) -> None:
+        """Refuse a field that this level does not know."""
+
+    def reduced(self, tag: int, body: bytes) -> bytes:
+        """Metadata or attributes as this level keeps them."""
+        if tag == known.METADATA:
+            return known.reduced_metadata(body, self.canonical)
+        return known.with_length(_ATTRIBUTES, known.sorted_map(body))
+
+    def more_edits(
+        self,
+        spans: "dict[int, tuple[int, int, int]]",
+        read: "Read",
+        end: int,
+        made: "list[Edit]",
+    ) -> None:
+        """What other levels replace besides."""
+
+    def _outside(
+        self,
+        spans: "dict[int, tuple[int, int, int]]",
+        read: "Read",
+        end: int,
+        made: "list[Edit]",
+    ) -> None:
+        """Replace a custom call's configuration when it names files."""
+        texts = []
+        for tag in (known.OPCODE, known.TARGET, known.CONFIG, known.PAYLOAD):
+            _start, value, stop = spans.get(tag, (0, 0, 0))
+            texts.append(read(value, stop))
+        opcode, target, config, payload = texts
+        if opcode != _CUSTOM and not target:
+            return
+        new = self._resolve(target, config)
+        if new is not None:
+            start, _value, stop = spans.get(known.CONFIG, (end, 0, end))
+            made.append((start, stop, b""))
+            made.append((end, end, REPLACED + wire.encode(len(new)) + new))
+        if payload and self._resolve(target, payload) is not None:
+            raise Unsafe("a custom call's payload names a file")

@@ -1,0 +1,172 @@
+"""Noun: custom calls in MLIR that name code in other files, found with certainty or not at all."""
+
+from neffcache.graph.mlir_locations import string_end
+from neffcache.invocation import Bypass
+
+FAMILY = b"AwsNeuronCustom"
+OUTCOME = "graph_custom_code"
+_CONFIG = b"backend_config = "
+_TARGET = b"call_target_name = "
+_HEX = b"0123456789abcdefABCDEF"
+# An escape for one of the family's letters: its name could stand there unseen.
+_HIDING = tuple(
+    b"\\" + text for letter in sorted(set(FAMILY)) for text in (b"%02X" % letter, b"%02x" % letter)
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # (target, backend_config) -> what the files say, without their paths; None: it names none.
+    # Raises Bypass when that cannot be told.
+    Resolve = Callable[[bytes, bytes], bytes | None]
+
+
+class Watch:
+    """Counts the family's name in bytes that come in parts.
+
+    Attributes:
+        count: how often it stood there.
+        hiding: whether it may stand there in another spelling.
+    """
+
+    __slots__ = ("_escape", "_tail", "count", "hiding")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.hiding = False
+        self._tail = b""
+        self._escape = b""
+
+    def feed(self, data: bytes) -> None:
+        """The next part."""
+        self.count += data.count(FAMILY)
+        seam = self._tail + data[: len(FAMILY) - 1]
+        self.count += seam.count(FAMILY)
+        self._tail = (self._tail + data)[1 - len(FAMILY) :] if len(data) < 64 else data[-14:]
+        if not self.hiding and (self._escape or b"\\" in data):
+            joined = self._escape + data
+            self.hiding = any(text in joined for text in _HIDING)
+        self._escape = data[-2:] if b"\\" in data[-2:] else b""
+
+
+class Calls:
+    """Takes the names of other files out of lines and keeps what the files say.
+
+    Attributes:
+        seen: how many of the family's names were dealt with.
+        contents: what each call's files say, in order.
+    """
+
+    __slots__ = ("_resolve", "contents", "seen")
+
+    def __init__(self, resolve: "Resolve | None") -> None:
+        self._resolve = resolve
+        self.seen = 0
+        self.contents: list[bytes] = []
+
+    def replace(self, line: bytes) -> bytes:
+        """A line with a custom call; its backend_config's place is taken by the files' content.
+
+        Raises:
+            Bypass: what the call names cannot be told with certainty.
+        """
+        found = _Call(line)
+        if self._resolve is None:
+            raise Bypass(OUTCOME, found.target.decode())
+        said = self._resolve(found.target, found.config)
+        if said is None:
+            return line
+        self.contents.append(said)
+        # No NUL stands in a text that is not raw: nothing else can look like this.
+        mark = b"\0%d\n" % len(said)
+        return line[: found.start] + mark + said + line[found.end :]
+
+
+class _Call:
+    """One custom call on one line, as MLIR prints it.
+
+    Attributes:
+        target: what it calls.
+        config: its backend_config, decoded; start, end: where that stands between its quotes.
+    """
+
+    __slots__ = ("config", "end", "start", "target")
+
+    def __init__(self, line: bytes) -> None:
+        code, strings = _split(line)
+        names = line.count(FAMILY)
+        if names != 1 or line.count(b"custom_call") != 1 or not _is_whole(code):
+            raise _uncertain("not one whole call on a line")
+        self.target = _target(code, strings)
+        self.start, self.end, self.config = _config(line, code, strings)
+
+
+def _uncertain(detail: str) -> Bypass:
+    return Bypass(OUTCOME, f"{FAMILY.decode()}: {detail}")
+
+
+def _split(line: bytes) -> "tuple[list[bytes], list[tuple[int, bytes]]]":
+    """The pieces of code of a line, and (place, content) of the string behind each but the last."""
+    code: list[bytes] = []
+    strings: list[tuple[int, bytes]] = []
+    at = 0
+    while (quote := line.find(b'"', at)) >= 0:
+        end = string_end(line, quote)
+        if end < 0:
+            raise _uncertain("a string that does not end")
+        code.append(line[at:quote])
+        strings.append((quote + 1, line[quote + 1 : end - 1]))
+        at = end
+    code.append(line[at:])
+    return code, strings
+
+
+def _is_whole(code: "list[bytes]") -> bool:
+    """Whether an operation ends where it began: every bracket closed, its type behind it."""
+    joined = b'""'.join(code)
+    pairs = ((b"{", b"}"), (b"(", b")"), (b"[", b"]"))
+    whole = all(joined.count(left) == joined.count(right) for left, right in pairs)
+    return whole and b" : (" in joined and b") -> " in joined
+
+
+def _target(code: "list[bytes]", strings: "list[tuple[int, bytes]]") -> bytes:
+    """The one thing called: a plain symbol, or the string of an attribute."""
+    for at, piece in enumerate(code):
+        if FAMILY in piece:
+            before, _, after = piece.partition(b"@")
+            name = after.partition(b"(")[0]
+            if before.endswith(b"custom_call ") and name.isalnum():
+                return name
+        elif at < len(strings) and FAMILY in strings[at][1]:
+            if piece.endswith((b"{" + _TARGET, b", " + _TARGET)) and strings[at][1].isalnum():
+                return strings[at][1]
+    raise _uncertain("its name stands in another place than a call's target")
+
+
+def _config(
+    line: bytes, code: "list[bytes]", strings: "list[tuple[int, bytes]]"
+) -> "tuple[int, int, bytes]":
+    if sum(piece.count(b"backend_config") for piece in code) != 1:
+        raise _uncertain("no backend_config, or several")
+    for piece, (start, content) in zip(code, strings, strict=False):
+        if piece.endswith((b"{" + _CONFIG, b", " + _CONFIG)):
+            return start, start + len(content), decode(content)
+    raise _uncertain("its backend_config is no string")
+
+
+def decode(content: bytes) -> bytes:
+    """What a string of MLIR text stands for. Raises Bypass for an escape that is not known."""
+    head, *rest = content.split(b"\\")
+    out = [head]
+    pieces = iter(rest)
+    for piece in pieces:
+        if not piece:  # two backslashes: what follows the second is plain
+            out.append(b"\\" + next(pieces, b""))
+        elif piece[:1] in b'"nt':
+            out.append({b'"': b'"', b"n": b"\n", b"t": b"\t"}[piece[:1]] + piece[1:])
+        elif len(piece) > 1 and piece[0] in _HEX and piece[1] in _HEX:
+            out.append(bytes((int(piece[:2], 16),)) + piece[2:])
+        else:
+            raise _uncertain("an escape that is not understood")
+    return b"".join(out)
