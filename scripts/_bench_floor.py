@@ -25,4 +25,3 @@ def copy(name: str, source: str, target: str) -> None:
 # Which module hashes a file fastest depends on its size: the caller says.
 copy(sys.argv[1], sys.argv[2], "")
 copy(sys.argv[3], sys.argv[4], sys.argv[5])
-posix._exit(0)

@@ -102,6 +102,16 @@ def test_wrapper_of_another_graphs_compile_is_not_kept(
     assert host.outcomes() == ["compiled", "wrapper_unproven"]
 
 
+def test_wrapper_whose_neff_differs_at_the_end_is_not_kept(
+    host: Host, tmp_path: Path, graph: Path
+) -> None:
+    """Its header is this NEFF's; only the last byte is not."""
+    last = f"seek=$(($(stat -c %s {NAME}) - 1)) conv=notrunc status=none"
+    body = f'"$REAL" "$@" || exit; printf X | dd of={NAME} bs=1 {last}'
+    _compile(host, tmp_path / "one", graph, "out.neff", double(host, body))
+    assert host.outcomes() == ["wrapper_unproven"]
+
+
 def test_wrapper_that_is_a_link_is_left_to_the_compiler(
     host: Host, tmp_path: Path, graph: Path
 ) -> None:

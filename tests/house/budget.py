@@ -1,38 +1,50 @@
-"""House: what a call through the shim may import, written down module by module."""
+"""House: the modules that a call through the shim may import, written down one by one."""
 
-# Modules that the interpreter itself loads before it runs a program with `-I -S`; their number
-# differs a little between versions. Nothing of ours is in here.
-START = frozenset((
-    "_imp", "_thread", "_warnings", "_weakref", "_frozen_importlib_external", "posix", "time",
-    "zipimport", "_codecs", "codecs", "encodings.aliases", "encodings", "encodings.utf_8",
-    "_signal", "_abc", "abc", "_io", "io", "encodings.latin_1", "marshal", "winreg", "nt",
+# Each costs a good part of a bare interpreter start: never in a hit.
+BANNED = frozenset((
+    "os", "re", "typing", "enum", "dataclasses", "json", "pathlib", "hashlib", "subprocess",
+    "tempfile", "ctypes", "zlib", "struct", "fcntl", "logging", "argparse", "socket", "ssl",
+    "neuronxcc", "huggingface_hub", "psutil", "filelock", "watchdog", "boto3", "azure", "google",
 ))  # fmt: skip
-# What a hit loads besides: built-in hashing, in one of its names.
-HIT_LIBRARY = frozenset(("_sha256", "_sha2", "_signal"))
+# Of the standard library in a hit: SHA-256 under one of its names, all that is not there anyway.
+HIT_LIBRARY = frozenset(("_sha256", "_sha2"))
+# And for files so large that OpenSSL pays.
+LARGE_LIBRARY = frozenset(("_hashlib",))
 HIT_ROOMS = frozenset((
-    "neffcache.compiler",
     "neffcache.compiler.find",
     "neffcache.compiler.identity",
     "neffcache.config",
-    "neffcache.entry",
     "neffcache.entry.index",
     "neffcache.entry.read",
     "neffcache.environment",
     "neffcache.errors",
     "neffcache.files",
     "neffcache.flags",
-    "neffcache.graph",
     "neffcache.graph.raw",
     "neffcache.invocation",
     "neffcache.journal",
     "neffcache.kernel",
     "neffcache.key",
-    "neffcache.run",
     "neffcache.run.call",
     "neffcache.run.restore",
-    "neffcache.shim",
-    "neffcache.shim.become",
+    "neffcache.shim.loading",
     "neffcache.shim.main",
-    "neffcache.store",
     "neffcache.store.local",
+))  # fmt: skip
+# What a compile that is then kept loads on top.
+MISS_LIBRARY = frozenset(("_ctypes", "_struct", "fcntl", "resource", "struct", "zlib"))
+MISS_ROOMS = frozenset((
+    "neffcache.compiler.package",
+    "neffcache.compiler.script",
+    "neffcache.entry.build",
+    "neffcache.entry.wrapped",
+    "neffcache.locks",
+    "neffcache.neff",
+    "neffcache.run.keeping",
+    "neffcache.run.miss",
+    "neffcache.shim.become",
+    "neffcache.shim.child",
+    "neffcache.store.claim",
+    "neffcache.store.keep",
+    "neffcache.version",
 ))  # fmt: skip

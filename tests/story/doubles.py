@@ -26,6 +26,7 @@ class Double:
     root: Path
 
     def __post_init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
         bin_ = self.root / "double"
         bin_.mkdir(parents=True)
         self.program = bin_ / "neuronx-cc"
@@ -64,7 +65,9 @@ class Double:
         """Call the shim (or another command), without waiting for anything."""
         environ = self.host.environ(**(variables or {}))
         line = list(command) or [str(self.shim), *LINE]
-        return (caller or Caller()).start(line, environ, self.work, streams)
+        process = (caller or Caller()).start(line, environ, self.work, streams)
+        self._started.append(process)
+        return process
 
     def lines(self) -> list[str]:
         """What the double has noted so far."""
@@ -94,6 +97,10 @@ class Double:
 
     def end_all(self) -> None:
         """Whatever a failed test has left."""
+        for process in self._started:
+            if process.returncode is None and process.poll() is None:
+                process.kill()
+                process.communicate()
         for pid in self.pids():
             if is_alive(pid) and _is_double(pid, self.program):
                 os.kill(pid, 9)

@@ -108,6 +108,20 @@ def test_ctrl_z_stops_both_and_fg_goes_on(double: Double, terminal: Terminal) ->
     assert double.host.outcomes() == ["compiled"]
 
 
+def test_ctrl_z_without_a_shell_that_could_go_on_stops_nothing(
+    double: Double, terminal: Terminal
+) -> None:
+    process = terminal.start(double, str(double.shim), *LINE)
+    compiler = double.wait_started()
+    terminal.press("\x1a\x03")  # the second one tells that the first has arrived
+    until(double.signals)
+    process.send_signal(signal.SIGUSR1)
+    until(lambda: "SIGUSR1" in double.signals())
+    assert "T" not in (_state(process.pid), _state(compiler))
+    double.end()
+    assert process.wait(_TIMEOUT) == 0
+
+
 def _state(pid: int) -> str:
     return _stat(pid)[0]
 

@@ -13,7 +13,7 @@ _TEXT = """\
 if [ -x {python} ] && [ -r {landmark} ] && [ -r {start} ]; then
     exec {python} -I -S {start} "${{LC_CTYPE+=$LC_CTYPE}}" "$0" "$@"
 fi
-# The cache or its Python is gone: become the next neuronx-cc on PATH that is not one of these.
+# The cache or its Python is damaged: become the next neuronx-cc on PATH that is not one of these.
 _neffcache_usable() {{
     [ -f "$1" ] && [ -x "$1" ] || return 1
     _neffcache_one= _neffcache_two=
@@ -37,11 +37,11 @@ _neffcache_search() {{
     return 1
 }}
 if ! _neffcache_search; then
-    printf '%s\\n' 'neffcache: no real {program} on PATH, and the Python of the cache is gone; '\\
+    printf '%s\\n' 'neffcache: no real {program} on PATH, and the cache itself is damaged; '\\
 'activate the Neuron environment and run `neffcache install` again' >&2
     exit 127
 fi
-printf '%s\\n' 'neffcache: the Python of the cache is gone, compiling without it; '\\
+printf '%s\\n' 'neffcache: the cache or its Python is damaged, compiling without it; '\\
 'run `neffcache install` again' >&2
 {active}=${{{active}:+${active}:}}$_neffcache_found
 export {active}

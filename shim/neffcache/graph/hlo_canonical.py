@@ -5,16 +5,28 @@ from neffcache.graph import hlo_strict, wire
 from neffcache.graph.hlo_fields import Unsafe
 
 _OWN_ID, _OPERANDS = b"\x98\x02", b"\xa2\x02"
-_ONE = _OPERANDS + b"\x01\x00\x00\x00"
+_ONE = _OPERANDS + b"\x04"
+_PARAMETER = b"parameter"
 _MEMO = 4096
 _LONG = 512  # a rest of an instruction that is longer is not worth remembering
+_PLAIN_WHEN_EMPTY = known.CANONICAL_SPECIAL - {
+    known.METADATA,
+    known.NAME,
+    known.OWN_ID,
+    known.OPCODE,
+    *known.LISTS,
+}
 _RANKS = b"\x07"  # starts the order of ids: wire type 7 does not exist
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.graph.hlo_strict import Read, Resolve
+    from neffcache.graph.hlo_strict import Read, Resolve, Spans
     from neffcache.graph.sink import Edit, Sink
     from neffcache.graph.source import Source
+
+
+class Later(Unsafe):
+    """A computation is referred to before it comes."""
 
 
 class Canonical(hlo_strict.Strict):
@@ -37,9 +49,8 @@ class Canonical(hlo_strict.Strict):
         self._entry = b"\x00"
         self._ids: dict[bytes, bytes] = {}  # the same of this computation's instructions
         self._order: list[int] = []  # numbers that compare as the ids do
-        self._width = 1
-        self._mask = (0x80, 0)
-        self._plain: set[bytes] = set()  # rests that are known fields without references
+        self._width = _width(1)
+        self._plain = {b""}  # rests of instructions that are known fields without references
         self._parameters: list[bytes] = []
         self._others: dict[int, bytes] = {}
 
@@ -47,7 +58,7 @@ class Canonical(hlo_strict.Strict):
 
     def outline(self, begin: int, end: int) -> None:
         """Read what stands behind the computations but is needed among them."""
-        for tag, _start, value, stop in self.fields(begin, end):
+        for tag, _start, value, stop in hlo_strict.fields(self.source, begin, end):
             if tag not in known.MODULE:
                 raise Unsafe(f"unknown module field {tag >> 3} of wire type {tag & 7}")
             if tag in known.MODULE_ONCE:
@@ -64,10 +75,10 @@ class Canonical(hlo_strict.Strict):
     def find_computations(self, begin: int, end: int) -> None:
         """Learn the places of all computations, for modules that refer to later ones."""
         places: dict[bytes, bytes] = {}
-        for tag, _start, value, stop in self.fields(begin, end):
+        for tag, _start, value, stop in hlo_strict.fields(self.source, begin, end):
             if tag == known.COMPUTATION:
                 own = b"\x00"
-                for inner, _, place, finish in self.fields(value, stop):
+                for inner, _, place, finish in hlo_strict.fields(self.source, value, stop):
                     if inner == known.ID:
                         own = self.read(place, finish)
                 places[own] = _place(len(places))
@@ -159,8 +170,9 @@ class Canonical(hlo_strict.Strict):
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         limit = min(limit, self._next_custom(data, at))
         add, recall, number_of = self.sink.pieces.append, self._metadata.get, int.from_bytes
-        ids, order, plain, keep = self._ids, self._order, self._plain, self.kept
-        width, (mask, wanted) = self._width, self._mask
+        ids, ordered, keep = self._ids, self._order.append, self.kept
+        plain, is_plain = self._plain, self._is_plain
+        width, mask, wanted = self._width
         try:
             while at < limit:
                 size = data[at + 1]
@@ -174,10 +186,8 @@ class Canonical(hlo_strict.Strict):
                 coded = data[opcode + 1]
                 shape = opcode + coded + 2
                 shaped = data[shape + 1]
-                note = rest = shape + shaped + 2
-                if data[note] != 58:
-                    return at
-                rest += data[note + 1] + 2
+                note = shape + shaped + 2
+                rest = note + data[note + 1] + 2
                 if data[note + 1] > 127:
                     rest += (data[note + 2] << 7) - 127
                 kept = recall(data[note:rest])
@@ -187,24 +197,112 @@ class Canonical(hlo_strict.Strict):
                 tail = own + 2 + width
                 raw = data[own + 2 : tail]
                 number = number_of(raw, "little")
-                refers = b""
+                refers: bytes | None = b""
                 if data[tail] == 0xA2 and data[tail + 1] == 2:
                     listed = data[tail + 3 : tail + 3 + data[tail + 2]]
-                    refers = ids.get(listed) or self._several(listed)
+                    refers = _ONE + ids[listed] if listed in ids else self._several(listed)
                     tail += 3 + data[tail + 2]
+                last = data[tail:stop]
                 if (
                     stop > limit
+                    or tail > stop
                     or (named | coded | shaped | data[begin - 1]) > 127
                     or data[at] != 18
                     or data[begin] != 10
                     or data[opcode] != 18
                     or data[shape] != 26
                     or kept is None
+                    or refers is None
+                    or own < rest
                     or data[own + 1] != 2
                     or number & mask != wanted
+                    or (coded == 9 and data[opcode + 2] == 112)
+                    or not (last in plain or is_plain(last))
+                    or not (own == rest or data[rest:own] in plain or is_plain(data[rest:own]))
                 ):
                     return at
-                add(...)
-        except IndexError:
+                name = data[begin:opcode] if keep and data[begin + 2 : opcode] in keep else b""
+                add(name + data[opcode:note] + kept + data[rest:own] + refers + last)
+                ids[raw] = _place(len(ids))
+                ordered(number)
+                at = stop
+        except IndexError:  # a look beyond the window, or a module cut short: `field` tells
             pass
         return at
+
+    def _is_plain(self, rest: bytes) -> bool:
+        """Whether it is whole known fields that need no care; remembered when so."""
+        if len(rest) > _LONG:
+            return False
+        try:
+            for tag, _start, value, stop in wire.fields(rest, 0, len(rest)):
+                if tag not in known.PLAIN and (stop > value or tag not in _PLAIN_WHEN_EMPTY):
+                    return False
+        except (IndexError, wire.Malformed):
+            return False
+        if len(self._plain) >= _MEMO:
+            self._plain = {b""}
+        self._plain.add(rest)
+        return True
+
+    def _several(self, listed: bytes) -> "bytes | None":
+        """Operands, of which two of equal length are the usual case; None for unknown ones."""
+        half = len(listed) // 2
+        first, second = self._ids.get(listed[:half]), self._ids.get(listed[half:])
+        if first and second:
+            return _OPERANDS + b"\x08" + first + second
+        try:
+            return _references(_OPERANDS, listed, self._ids)
+        except Later:
+            return None
+
+    def check(self, tag: int) -> None:
+        if tag not in known.INSTRUCTION_KNOWN:
+            raise Unsafe(f"unknown instruction field {tag >> 3} of wire type {tag & 7}")
+
+    def reduced(self, tag: int, body: bytes) -> bytes:
+        if tag == known.ATTRIBUTES:
+            self.words |= known.words(body)
+        return super().reduced(tag, body)
+
+    def more_edits(self, spans: "Spans", read: "Read", end: int, made: "list[Edit]") -> None:
+        if known.ORIGINAL in spans:
+            raise Unsafe("an original value holds names")
+        start, value, stop = spans.get(known.NAME, (0, 0, 0))
+        name = read(value, stop)
+        if stop and name not in self.kept:
+            made.append((start, stop, b""))
+        start, value, stop = spans.get(known.OPCODE, (0, 0, 0))
+        place = _place(len(self._ids))
+        if read(value, stop) == _PARAMETER:
+            self._parameters.append(place + self._named(name))
+        for tag in known.LISTS & spans.keys():
+            start, value, stop = spans[tag]
+            places = (self.given or self._places) if tag == known.CALLED else self._ids
+            new = _references(wire.encode(tag), read(value, stop), places)
+            made.append((start, stop, new))
+        start, value, stop = spans.get(known.OWN_ID, (end, end, end))
+        made.append((start, stop, b""))
+        raw = read(value, stop) or b"\x00"
+        self._ids[raw] = place
+        self._order.append(int.from_bytes(raw, "little"))
+        self._width = _width(len(raw))
+
+
+def _place(index: int) -> bytes:
+    return index.to_bytes(4, "little")
+
+
+def _width(size: int) -> "tuple[int, int, int]":
+    """(size, mask, what a number read from that many bytes has under it if they are one varint)."""
+    wanted = b"\x80" * (size - 1) + b"\x00"
+    return size, int.from_bytes(b"\x80" * size, "little"), int.from_bytes(wanted, "little")
+
+
+def _references(tag: bytes, packed: bytes, places: "dict[bytes, bytes]") -> bytes:
+    """A list of ids as a list of places."""
+    try:
+        found = b"".join([places[own] for own in wire.split(packed)])
+    except KeyError:
+        raise Later("an id refers to nothing that came before") from None
+    return known.with_length(tag, found) if found else b""

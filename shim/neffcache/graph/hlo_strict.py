@@ -18,13 +18,32 @@ REPLACED = b"\x02"  # starts a replaced configuration: no field has number 0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from neffcache.graph.sink import Edit, Sink
     from neffcache.graph.source import Source
 
     Resolve = Callable[[bytes, bytes], bytes | None]
     Read = Callable[[int, int], bytes]
+    Spans = dict[int, tuple[int, int, int]]  # tag → start, value, end
+
+
+def field(source: "Source", at: int, end: int) -> "wire.Field":
+    """The field at a position of a source, within a message that ends at `end`."""
+    source.load(at, _HEADER)
+    base = source.base
+    tag, start, value, stop = wire.field(source.data, at - base)
+    if stop + base > end:
+        raise Malformed("a field is longer than its message")
+    return tag, start + base, value + base, stop + base
+
+
+def fields(source: "Source", at: int, end: int) -> "Iterator[wire.Field]":
+    """The fields of a message of any size, by position."""
+    while at < end:
+        found = field(source, at, end)
+        at = found[3]
+        yield found
 
 
 class Strict:
@@ -52,7 +71,7 @@ class Strict:
         """Read the module between two positions."""
         at = begin
         while at < end:
-            tag, start, value, stop = self._field(at, end)
+            tag, start, value, stop = field(self.source, at, end)
             at = stop
             if tag == known.COMPUTATION:
                 self._computation(value, stop)
@@ -65,22 +84,6 @@ class Strict:
 
     def finish(self) -> None:
         """What can be said at the end only."""
-
-    def _field(self, at: int, end: int) -> "wire.Field":
-        source = self.source
-        source.load(at, _HEADER)
-        base = source.base
-        tag, start, value, stop = wire.field(source.data, at - base)
-        if stop + base > end:
-            raise Malformed("a field is longer than its message")
-        return tag, start + base, value + base, stop + base
-
-    def fields(self, at: int, end: int) -> "Iterable[wire.Field]":
-        """The fields of a message of any size, by position in the source."""
-        while at < end:
-            found = self._field(at, end)
-            at = found[3]
-            yield found
 
     def read(self, begin: int, end: int) -> bytes:
         """Bytes that must be held to be looked at."""
@@ -111,7 +114,7 @@ class Strict:
             at = reached
             self.sink.relieve()
             if at < end:
-                tag, start, value, stop = self._field(at, end)
+                tag, start, value, stop = field(self.source, at, end)
                 at = stop
                 if tag == known.INSTRUCTION:
                     self._instruction(value, stop)
@@ -185,17 +188,17 @@ class Strict:
                     return at
                 add(data[begin:note] + kept + tail)
                 at = stop
-        except IndexError:  # a look beyond the window, or a module cut short: `_field` tells
+        except IndexError:  # a look beyond the window, or a module cut short: `field` tells
             pass
         return at
 
     def learn(self, field: bytes) -> "bytes | None":
         """What is kept of a metadata field; None when it is not exactly one."""
         try:
-            _tag, _start, value, stop = wire.field(field, 0)
+            _, _, value, stop = wire.field(field, 0)
         except (IndexError, Malformed):
             return None
-        if stop != len(field):
+        if stop != len(field) or field[0] != known.METADATA:
             return None
         kept = known.reduced_metadata(field[value:], self.canonical)
         if len(self._metadata) >= _MEMO:
@@ -207,7 +210,7 @@ class Strict:
     def _instruction(self, begin: int, end: int) -> None:
         """Any instruction, field by field."""
         if end - begin > SMALL:
-            edits = self.edits(self.fields(begin, end), self.read, end)
+            edits = self.edits(fields(self.source, begin, end), self.read, end)
             self.sink.stream(b"", self.source, (begin, end), edits)
             return
         body = self.source.read(begin, end)
@@ -222,7 +225,7 @@ class Strict:
 
     def edits(self, fields: "Iterable[wire.Field]", read: "Read", end: int) -> "list[Edit]":
         """What is to be replaced in an instruction, in order."""
-        spans: dict[int, tuple[int, int, int]] = {}
+        spans: Spans = {}
         made: list[Edit] = []
         for tag, start, value, stop in fields:
             self.check(tag)
@@ -252,22 +255,10 @@ class Strict:
             return known.reduced_metadata(body, self.canonical)
         return known.with_length(_ATTRIBUTES, known.sorted_map(body))
 
-    def more_edits(
-        self,
-        spans: "dict[int, tuple[int, int, int]]",
-        read: "Read",
-        end: int,
-        made: "list[Edit]",
-    ) -> None:
+    def more_edits(self, spans: "Spans", read: "Read", end: int, made: "list[Edit]") -> None:
         """What other levels replace besides."""
 
-    def _outside(
-        self,
-        spans: "dict[int, tuple[int, int, int]]",
-        read: "Read",
-        end: int,
-        made: "list[Edit]",
-    ) -> None:
+    def _outside(self, spans: "Spans", read: "Read", end: int, made: "list[Edit]") -> None:
         """Replace a custom call's configuration when it names files."""
         texts = []
         for tag in (known.OPCODE, known.TARGET, known.CONFIG, known.PAYLOAD):

@@ -99,7 +99,7 @@ class _Call:
         if names != 1 or line.count(b"custom_call") != 1 or not _is_whole(code):
             raise _uncertain("not one whole call on a line")
         self.target = _target(code, strings)
-        self.start, self.end, self.config = _config(line, code, strings)
+        self.start, self.end, self.config = _config(code, strings)
 
 
 def _uncertain(detail: str) -> Bypass:
@@ -132,25 +132,29 @@ def _is_whole(code: "list[bytes]") -> bool:
 
 def _target(code: "list[bytes]", strings: "list[tuple[int, bytes]]") -> bytes:
     """The one thing called: a plain symbol, or the string of an attribute."""
-    for at, piece in enumerate(code):
-        if FAMILY in piece:
-            before, _, after = piece.partition(b"@")
-            name = after.partition(b"(")[0]
-            if before.endswith(b"custom_call ") and name.isalnum():
-                return name
-        elif at < len(strings) and FAMILY in strings[at][1]:
-            if piece.endswith((b"{" + _TARGET, b", " + _TARGET)) and strings[at][1].isalnum():
-                return strings[at][1]
+    for piece in code:
+        before, name, rest = piece.partition(FAMILY)
+        if name and before.endswith(b"custom_call @"):
+            return _plain(name + rest.partition(b"(")[0])
+    for piece, (_start, content) in zip(code, strings, strict=False):
+        if FAMILY in content and piece.endswith((b"{" + _TARGET, b", " + _TARGET)):
+            return _plain(content)
     raise _uncertain("its name stands in another place than a call's target")
 
 
-def _config(
-    line: bytes, code: "list[bytes]", strings: "list[tuple[int, bytes]]"
-) -> "tuple[int, int, bytes]":
+def _plain(name: bytes) -> bytes:
+    if not name.isalnum() or not name.startswith(FAMILY):
+        raise _uncertain("a target with another name around it")
+    return name
+
+
+def _config(code: "list[bytes]", strings: "list[tuple[int, bytes]]") -> "tuple[int, int, bytes]":
     if sum(piece.count(b"backend_config") for piece in code) != 1:
         raise _uncertain("no backend_config, or several")
+    depth = 0
     for piece, (start, content) in zip(code, strings, strict=False):
-        if piece.endswith((b"{" + _CONFIG, b", " + _CONFIG)):
+        depth += piece.count(b"{") - piece.count(b"}")
+        if depth == 1 and piece.endswith((b"{" + _CONFIG, b", " + _CONFIG)):
             return start, start + len(content), decode(content)
     raise _uncertain("its backend_config is no string")
 

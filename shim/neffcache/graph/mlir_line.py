@@ -7,9 +7,7 @@ NEAR = 1 << 16
 # What may stand before the blank before a location; not the marks behind which a value begins.
 _MAY_PRECEDE = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.)>}]"')
 # What makes "loc" the end of a longer word, or a name.
-_IN_NAME = frozenset(
-    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.-@%!^#"
-)
+_IN_NAME = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.-@%!^#")
 _ODD = ((b"//", "a comment"), (b"#loc", "a location as a value"), (b">=", ">="), (b"<=", "<="))
 
 

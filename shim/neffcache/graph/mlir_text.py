@@ -1,4 +1,4 @@
-"""Noun: the digest of a StableHLO program's text, its locations taken away where that is certain."""
+"""Noun: the digest of a StableHLO program's text without its locations, where those are certain."""
 
 from neffcache import files
 from neffcache.graph.mlir_calls import FAMILY, OUTCOME, Calls, Watch

@@ -79,7 +79,7 @@ def _attend(pid: int, signals: "set[int]", stops: "set[int]") -> "tuple[int, int
         else:
             _forward(pid, info.si_signo, info.si_code == _SI_KERNEL)
             if info.si_signo in stops:
-                posix.kill(posix.getpid(), _signal.SIGSTOP)
+                _stop(info.si_signo)
 
 
 def _forward(pid: int, number: int, from_kernel: bool) -> None:
@@ -90,6 +90,13 @@ def _forward(pid: int, number: int, from_kernel: bool) -> None:
             posix.kill(pid, number)
         except OSError:
             pass  # it ended meanwhile
+
+
+def _stop(number: int) -> None:
+    """Stop as the compiler does; the kernel knows where nobody could let us go on again."""
+    posix.kill(posix.getpid(), number)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, {number})
 
 
 def _code(status: int) -> int:

@@ -1,6 +1,7 @@
 """Door: what the script runs: `-I -S start.py <"=" and LC_CTYPE, or ""> <script> <arguments>`."""
 
 import _signal
+import gc
 import posix
 import sys
 
@@ -15,13 +16,15 @@ def _pass_on(script: str, argv: "list[str]") -> None:
     for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
         _signal.signal(number, _signal.SIG_DFL)
     with open(script, "rb") as file:
-        without = file.read().partition(b"\nfi\n")[2]
-    posix.execve("/bin/sh", ["sh", "-c", without, script, *argv], environ)
+        without = file.read().partition(b"\nfi\n")[2].decode()
+    words: "list[bytes | str]" = ["sh", "-c", without, script, *argv]
+    posix.execve("/bin/sh", words, environ)
 
 
 def _start() -> None:
     if callable(_signal.getsignal(_signal.SIGINT)):  # Ctrl-C ends us as it ends any program
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    gc.disable()  # a hit leaves nothing to collect, and a miss little
     root = __file__.rpartition("/shim/")[0]
     # The package by its path alone: no search along sys.path, and nothing there can stand before
     # the standard library. Its rooms likewise: a hit need not search for what says nothing.

@@ -150,14 +150,20 @@ def _read_usage(store: "Store") -> "tuple[int, float]":
     """(bytes, when they were last counted); (0, 0.0) when not known."""
     try:
         total, counted = files.read(f"{store.path}/{_USAGE}", 64).split()
-        return int(total), float(counted)
+        return _size(total), float(counted)
     except (OSError, ValueError):
         return 0, 0.0
 
 
+def _size(text: bytes) -> int:
+    if not text.isdigit():
+        raise ValueError("not a size")
+    return int(text)
+
+
 def _write_usage(store: "Store", total: int, counted: float) -> None:
     try:
-        files.publish(f"{store.path}/{_USAGE}", f"{max(total, 0)} {counted:.0f}\n".encode())
+        files.publish(f"{store.path}/{_USAGE}", f"{max(total, 0)} {int(counted)}\n".encode())
     except OSError:
         pass
 

@@ -1,0 +1,94 @@
+"""House: what has been written once keeps its meaning: keys and bundles, pinned by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from neffcache import invocation, key
+from neffcache.compiler import package
+from neffcache.graph import raw
+from unit import makers
+from unit.prefixes import Prefix
+
+COMPILER = [
+    ("compiler", b"neuronx-cc 2.21.33363.0+82129205"),
+    ("compiler entry", b"neuronxcc.driver.CommandDriver:main"),
+    ("compiler python", b"3.10"),
+    ("compiler record", b"ab" * 32),
+    ("compiler requires", b"numpy 1.26.4"),
+]
+ENVIRON = {
+    b"PATH": b"/bin",
+    b"NEURON_RT_VISIBLE_CORES": b"0",
+    b"NEURON_LOGICAL_NC_CONFIG": b"2",
+    b"XLA_FLAGS": b"--xla_a=1 --xla_dump_to=/x",
+    b"NKI_\xff": b"\xfe",
+}
+WORDS = [
+    *("compile", "--framework", "XLA", "in.hlo", "--output", "out.neff", "--verbose=35"),
+    *("-O1", "--lnc", "2", "--fast-math", "a", "b", "--io-config", "io.json", "--unknown", "x"),
+]
+# A digest here changes only together with its format's number (key.FORMAT, index.FIRST_LINE):
+# the entries that users have stored would otherwise be lost, or worse, found for another compile.
+KEY = "ae9f90ea08d68f6472fb63c53101ca81597ed24f17e4a5f4b3fcf5abdc67194a"
+KEY_WITH_TARGET = "0fdae483311fb8969f41a9155ba312680d1f5eda0fea8206e04edbf418a7597e"
+DIRECTORY = "5b6c2943904fac99d4d30dd3847db3e748b528455a3849266b8dc524e4a59a06"
+RECORD = "aa98ace08108b4334d33e8875425aa6861f0a7f82c94fc287bf2a9a255dc73e9"
+BUNDLE = "430af813f6418810a08554c2b8cc37db284dcec38ed375be580f5a40f78d173e"
+
+
+@pytest.fixture
+def cwd(tmp_path: Path) -> Path:
+    """A working directory with a graph and a file that an option names."""
+    (tmp_path / "in.hlo").write_bytes(b"a graph")
+    (tmp_path / "io.json").write_bytes(b"{}")
+    return tmp_path
+
+
+def _key(cwd: Path, *more: str) -> key.Key:
+    call = invocation.parse([*WORDS, *more], str(cwd))
+    return key.compute(call, COMPILER, ENVIRON, "trn1")[0]
+
+
+def test_the_key_of_a_compile(cwd: Path) -> None:
+    assert _key(cwd).digest == KEY
+    assert key.FORMAT == 1
+
+
+def test_the_key_of_a_compile_with_a_target(cwd: Path) -> None:
+    assert _key(cwd, "--target=trn1").digest == KEY_WITH_TARGET
+
+
+def test_the_labels_of_a_key(cwd: Path) -> None:
+    labels = [part.label for part in _key(cwd).parts]
+    assert labels[:7] == [*(label for label, _value in COMPILER), "graph", "target"]
+    assert labels[7:] == [
+        *["option"] * 9,
+        "file --io-config",
+        "env NEURON_LOGICAL_NC_CONFIG",
+        "env " + os.fsdecode(b"NKI_\xff"),
+        "env XLA_FLAGS",
+    ]
+
+
+def test_the_digest_of_a_directory(tmp_path: Path) -> None:
+    for name in ("graph.hlo", "weights/a.npy", "weights/b.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    assert raw.read(str(tmp_path)).digest == DIRECTORY
+
+
+def test_the_digest_of_a_package_record(tmp_path: Path) -> None:
+    parts = dict(package.examine(str(Prefix(tmp_path / "p").make().script)).parts)
+    assert parts["compiler record"].decode() == RECORD
+
+
+def test_the_bytes_of_a_bundle(tmp_path: Path) -> None:
+    neff = b"neff" * 1000
+    content = {"neff": neff, "wrapped": b"before" + neff + b"behind", "log": b"a line\n"}
+    makers.write_bundle(tmp_path / "bundle", content, seconds=12.3456)
+    assert hashlib.sha256((tmp_path / "bundle").read_bytes()).hexdigest() == BUNDLE

@@ -1,0 +1,306 @@
+"""Many callers at once: one compile per key, and whatever is kept is right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from faults.copies import break_room
+from faults.making import WRAPPER, comes_from, command, double, write_graph
+from hosts import CONV, FORWARD, GRAPHS, TRAIN, Done, Host, finish
+from waiting import until
+
+CALLERS = 16
+CPUS = len(os.sched_getaffinity(0))
+FAILS = "echo + >>{log}; sleep 0.15; echo - >>{log}; exit 70"
+# Compiles when it is let go, and says that it has been started.
+HELD = 'touch {name}.started; until [ -e {name}.go ]; do sleep 0.02; done; exec "$REAL" "$@"'
+# Compiles at once, but ends only when it is let go.
+LINGERS = '"$REAL" "$@" || exit; touch {name}.wrote; until [ -e {name}.go ]; do sleep 0.02; done'
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Path:
+    """Some graph."""
+    return write_graph(tmp_path / "graph.mlir", "wanted")
+
+
+def _all(processes: Sequence[subprocess.Popen[bytes]]) -> list[Done]:
+    return [finish(process) for process in processes]
+
+
+def _locks(host: Host) -> list[str]:
+    return sorted(path.name for path in (host.store / "locks").iterdir())
+
+
+def test_many_callers_of_one_graph_compile_once(host: Host, tmp_path: Path, graph: Path) -> None:
+    places = [tmp_path / f"rank{number}" for number in range(CALLERS)]
+    variables = {"SDKSTANDIN_SLEEP": "0.5"}
+    argv = command(graph, "out.neff")
+    done = _all([host.start(place, *argv, variables=variables) for place in places])
+    assert {one.status for one in done} == {0}
+    assert all(comes_from(place / "out.neff", graph) for place in places)
+    assert host.compiles == 1
+    assert sorted(set(host.outcomes()) - {"hit_local"}) == ["compiled", "hit_waited"]
+    assert len(host.outcomes()) == CALLERS
+    assert _locks(host) == []
+
+
+def test_many_callers_of_one_graph_and_one_output_compile_once(
+    host: Host, tmp_path: Path, graph: Path
+) -> None:
+    argv = command(graph, "out.neff", WRAPPER)
+    variables = {"SDKSTANDIN_SLEEP": "0.3"}
+    work = tmp_path / "work"
+    done = _all([host.start(work, *argv, variables=variables) for _ in range(CALLERS)])
+    assert {one.status for one in done} == {0}
+    assert comes_from(work / "out.neff", graph)
+    assert (work / "out.neff").read_bytes() in (work / "wrapped_neff.hlo").read_bytes()
+    assert host.compiles == 1
+
+
+def test_many_callers_of_many_graphs_each_get_their_own(host: Host, tmp_path: Path) -> None:
+    graphs = [write_graph(tmp_path / f"{n}.mlir", f"graph{n}") for n in range(CALLERS)]
+    for outcome in ("compiled", "hit_local"):
+        work = tmp_path / outcome
+        done = _all([host.start(work, *command(g, f"{g.stem}.neff")) for g in graphs])
+        assert {one.status for one in done} == {0}
+        assert all(comes_from(work / f"{g.stem}.neff", g) for g in graphs)
+        assert host.outcomes()[-CALLERS:] == [outcome] * CALLERS
+    assert host.compiles == CALLERS
+    assert _locks(host) == []
+
+
+def test_callers_of_a_failing_graph_compile_side_by_side(
+    host: Host, tmp_path: Path, graph: Path
+) -> None:
+    """Each gets the failure itself; at most one for each CPU, beside the first, at a time."""
+    log = tmp_path / "log"
+    variables = double(host, FAILS.format(log=log))
+    argv = command(graph, "out.neff")
+    done = _all([
+        host.start(tmp_path / f"rank{n}", *argv, variables=variables) for n in range(CALLERS)
+    ])  # fmt: skip
+    assert {one.status for one in done} == {70}
+    assert host.outcomes() == ["compile_failed"] * CALLERS
+    at_once = _levels(log.read_text().split())
+    assert len(at_once) == CALLERS
+    assert max(at_once) <= CPUS + 1
+    if CPUS > 1:
+        assert sum(level > 1 for level in at_once) > CALLERS // 4
+    assert _locks(host) == []
+
+
+def _levels(signs: list[str]) -> list[int]:
+    """How many ran at each start, itself included."""
+    levels, running = [], 0
+    for sign in signs:
+        running += 1 if sign == "+" else -1
+        if sign == "+":
+            levels.append(running)
+    return levels
+
+
+def test_waiter_goes_on_when_the_holder_is_killed(host: Host, tmp_path: Path, graph: Path) -> None:
+    argv = command(graph, "out.neff")
+    holder = host.start(tmp_path / "one", *argv, variables={"SDKSTANDIN_SLEEP": "90"})
+    until(lambda: host.compiles == 1)
+    waiter = host.start(tmp_path / "two", *argv)
+    until(lambda: _is_asleep(waiter.pid))
+    assert host.compiles == 1
+    holder.kill()
+    finish(holder)
+    assert finish(waiter).status == 0
+    assert comes_from(tmp_path / "two" / "out.neff", graph)
+    assert host.outcomes() == ["compiled"]
+    assert holder.returncode == -signal.SIGKILL
+
+
+def _is_asleep(pid: int) -> bool:
+    """Whether a process is in a sleep of its own choice: our waiting is the only one."""
+    call = Path(f"/proc/{pid}/wchan").read_text()
+    return "nanosleep" in call
+
+
+def test_waiter_compiles_itself_when_it_has_waited_long_enough(
+    host: Host, tmp_path: Path, graph: Path
+) -> None:
+    argv = command(graph, "out.neff")
+    holder = host.start(tmp_path / "one", *argv, variables={"SDKSTANDIN_SLEEP": "90"})
+    until(lambda: host.compiles == 1)
+    done = host.cc(tmp_path / "two", *argv, variables={"NEFFCACHE_WAIT": "0.3"})
+    holder.kill()
+    finish(holder)
+    assert done.status == 0
+    assert comes_from(tmp_path / "two" / "out.neff", graph)
+    assert host.outcomes() == ["compiled"]
+    assert host.notes() == ["wait_timeout"]
+
+
+@pytest.mark.parametrize("repeat", range(2))
+def test_eight_graphs_with_wrappers_in_one_directory_are_never_mixed_up(
+    host: Host, tmp_path: Path, repeat: int
+) -> None:
+    """All write wrapped_neff.hlo into one place; of different graphs even its head differs."""
+    graphs = [*(TRAIN, FORWARD, CONV, GRAPHS / "tx_llama_train.hlo.pb"), *_variants(tmp_path)]
+    work = tmp_path / f"work{repeat}"
+    done = _all([host.start(work, *command(g, f"{g.stem}.neff", WRAPPER)) for g in graphs])
+    assert {one.status for one in done} == {0}
+    assert all(comes_from(work / f"{g.stem}.neff", g) for g in graphs)
+    assert set(host.outcomes()) <= {"compiled", "wrapper_unproven", "output_contended"}
+    alone = Host(tmp_path / "alone", dict(host.variables))
+    for graph in graphs:
+        pairs = []
+        for one in (host, alone):
+            place = tmp_path / f"{one.root.name}-{graph.stem}"
+            assert one.cc(place, *command(graph, "out.neff", WRAPPER)).status == 0
+            assert comes_from(place / "out.neff", graph)
+            pairs.append(_without_neff(place))
+        assert pairs[0] == pairs[1]
+
+
+def _variants(tmp_path: Path) -> list[Path]:
+    """Further graphs of the same shapes: an unknown field at the end makes them others."""
+    made = []
+    for number, graph in enumerate((TRAIN, FORWARD, CONV, TRAIN)):
+        path = tmp_path / f"variant{number}.pb"
+        path.write_bytes(graph.read_bytes() + b"\xfa\x3f\x01" + bytes([65 + number]))
+        made.append(path)
+    return made
+
+
+def _without_neff(place: Path) -> bytes:
+    wrapper, neff = ((place / n).read_bytes() for n in ("wrapped_neff.hlo", "out.neff"))
+    assert neff in wrapper
+    return wrapper.replace(neff, b"")
+
+
+class Contest:
+    """Compiles of different graphs to one output, each held where a test wants it."""
+
+    def __init__(self, host: Host, tmp_path: Path) -> None:
+        self.host = host
+        self.tmp_path = tmp_path
+        self.output = tmp_path / "same" / "out.neff"
+        self.output.parent.mkdir()
+
+    def graph(self, name: str) -> Path:
+        """The graph that a competitor compiles."""
+        return write_graph(self.tmp_path / f"{name}.mlir", name)
+
+    def start(self, name: str, body: str, signed: str) -> subprocess.Popen[bytes]:
+        """Start a compile, and wait until its compiler has come as far as it comes alone."""
+        variables = double(self.host, body.format(name=self.tmp_path / name))
+        argv = command(self.graph(name), self.output)
+        process = self.host.start(self.tmp_path / f"{name}-cwd", *argv, variables=variables)
+        until((self.tmp_path / f"{name}.{signed}").exists)
+        return process
+
+    def let_go(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Let a compile end."""
+        (self.tmp_path / f"{name}.go").touch()
+        assert finish(process).status == 0
+
+    def assert_right(self, *names: str) -> None:
+        """What is stored now is right for its key: a further call of each gets its own."""
+        variables = double(self.host, 'exec "$REAL" "$@"')
+        for name in names:
+            graph = self.graph(name)
+            done = self.host.compile(self.tmp_path / f"{name}-later", graph, variables=variables)
+            assert done.status == 0
+            assert comes_from(self.tmp_path / f"{name}-later" / "out.neff", graph)
+
+
+@pytest.fixture
+def contest(host: Host, tmp_path: Path) -> Contest:
+    """One output, many writers."""
+    return Contest(host, tmp_path)
+
+
+def test_two_compiles_to_one_output_are_not_kept(contest: Contest) -> None:
+    """The first has written; the second writes over it; then the first looks at the output."""
+    first = contest.start("first", LINGERS, "wrote")
+    second = contest.start("second", LINGERS, "wrote")
+    contest.let_go("first", first)
+    contest.let_go("second", second)
+    assert contest.host.outcomes() == ["output_contended", "output_contended"]
+    assert contest.host.entries() == []
+    contest.assert_right("first", "second")
+
+
+def test_chain_of_compiles_to_one_output_is_not_kept(contest: Contest) -> None:
+    """The third starts after the first has gone, but while the second still is to write."""
+    first = contest.start("first", HELD, "started")
+    second = contest.start("second", HELD, "started")
+    contest.let_go("first", first)
+    third = contest.start("third", LINGERS, "wrote")
+    contest.let_go("second", second)
+    assert comes_from(contest.output, contest.graph("second"))
+    contest.let_go("third", third)
+    assert contest.host.outcomes() == ["output_contended"] * 3
+    contest.assert_right("first", "second", "third")
+
+
+def test_hit_over_the_output_of_a_running_compile_is_not_kept_as_its_result(
+    contest: Contest,
+) -> None:
+    host = contest.host
+    variables = double(host, 'exec "$REAL" "$@"')
+    stored = contest.graph("stored")
+    host.compile(contest.tmp_path / "stored-cwd", stored, variables=variables)
+    process = contest.start("running", LINGERS, "wrote")
+    done = host.cc(contest.tmp_path, *command(stored, contest.output), variables=variables)
+    assert done.status == 0
+    contest.let_go("running", process)
+    assert host.outcomes() == ["compiled", "hit_local", "output_contended"]
+    assert comes_from(contest.output, stored)
+    contest.assert_right("running", "stored")
+
+
+def test_killed_compile_does_not_taint_its_output_for_ever(contest: Contest) -> None:
+    process = contest.start("first", HELD, "started")
+    process.kill()
+    finish(process)
+    second = contest.start("second", LINGERS, "wrote")
+    contest.let_go("second", second)
+    assert contest.host.outcomes() == ["compiled"]
+
+
+NO_LOCKS = 'def _flock(_fd, _how=0):\n    raise NoLocks("on purpose")'
+
+
+def test_without_working_locks_nobody_waits(host: Host, tmp_path: Path, graph: Path) -> None:
+    break_room(host, "locks", NO_LOCKS)
+    argv = command(graph, "out.neff")
+    holder = host.start(tmp_path / "one", *argv, variables={"SDKSTANDIN_SLEEP": "90"})
+    until(lambda: host.compiles == 1)
+    assert host.cc(tmp_path / "two", *argv).status == 0
+    holder.kill()
+    finish(holder)
+    assert host.compiles == 2
+    assert host.outcomes() == ["compiled"]
+    assert host.notes() == ["no_locks"]
+
+
+def test_without_working_locks_two_compiles_to_one_output_are_not_kept(contest: Contest) -> None:
+    break_room(contest.host, "locks", NO_LOCKS)
+    first = contest.start("first", LINGERS, "wrote")
+    second = contest.start("second", LINGERS, "wrote")
+    contest.let_go("first", first)
+    third = contest.start("third", LINGERS, "wrote")
+    contest.let_go("second", second)
+    contest.let_go("third", third)
+    assert contest.host.outcomes() == ["output_contended"] * 3
+
+
+def test_lock_files_do_not_pile_up(host: Host, tmp_path: Path) -> None:
+    for number in range(5):
+        graph = write_graph(tmp_path / f"{number}.mlir", f"graph{number}")
+        for fail in ("exit70", "", ""):
+            host.compile(tmp_path / "w", graph, WRAPPER, variables={"SDKSTANDIN_FAIL": fail})
+    assert _locks(host) == []
