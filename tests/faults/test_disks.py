@@ -250,7 +250,7 @@ def test_journal_that_cannot_be_written_changes_nothing(
     assert _logged(log) == ["compiled", "hit_local"]
 
 
-@pytest.mark.parametrize("content", [b"", b"junk\n" * 9, b"\xff" * 99, b"9" * 60, b"nan inf"])
+@pytest.mark.parametrize("content", [b"", b"junk\xff\n" * 9, b"9" * 60])
 @pytest.mark.parametrize("which", ["usage", "compilers", "journal/totals.json"])
 def test_damaged_notes_of_the_store_change_nothing(
     host: Host, tmp_path: Path, graph: Path, which: str, content: bytes

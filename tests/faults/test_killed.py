@@ -15,7 +15,7 @@ from neffcache.store import keep
 from neffcache.store.local import Store
 from waiting import until
 
-LARGE = {"SDKSTANDIN_NEFF_MB": "150"}
+LARGE = {"SDKSTANDIN_NEFF_MB": "80"}
 SLOW = {"SDKSTANDIN_SLEEP": "60"}
 
 
@@ -76,14 +76,14 @@ def test_killed_while_an_entry_is_restored(host: Host, tmp_path: Path, graph: Pa
 
 
 def test_killed_at_any_moment(host: Host, tmp_path: Path, graph: Path) -> None:
-    """A twentieth of a compile further each time: no moment leaves anything wrong behind."""
+    """A little further into a compile each time: no moment leaves anything wrong behind."""
     work = tmp_path / "work"
-    for step in range(20):
+    for step in range(12):
         process = host.start(
             work, *command(graph, "out.neff"), variables={"NEFFCACHE_RECACHE": "1"}
         )
         try:
-            process.wait(timeout=0.006 * step)
+            process.wait(timeout=0.012 * step)
         except subprocess.TimeoutExpired:
             pass
         _kill_or_reap(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 LOCATIONS = (
@@ -15,9 +16,11 @@ ATTRIBUTES = (
     b"#x.y<(a loc(unknown))>", b"#x.y<a\n loc(unknown)\n>", b"#x.y<{a loc(#loc1),\n b}>",
     b"#x.y<a -> b loc(#loc)>", b"#x.y<[a -> (b loc(unknown)), c]>", b'#x.y<"<", a loc("x"), b>',
     b"[loc(unknown), 1]", b"{n = loc(unknown)}", b"[\n loc(unknown)\n]", b"\n loc(unknown)\n",
-    b'"v loc(unknown)"', b'"\\\\" ', b'"\\" loc(unknown)"', b'"//"', b"1 : i32", b"2 : i32", b"unit", b"@loc",
-    b"affine_set<(d0) : (d0 >= 0)>", b"affine_set<(d0, d1) : (d0 >= 0, d1 <= 5)>",
+    b'"v loc(unknown)"', b'"\\\\" ', b'"\\" loc(unknown)"', b'"//"', b"1 : i32", b"2 : i32",
+    b"affine_set<(d0) : (d0 >= 0)>", b"affine_set<(d0, d1) : (d0 >= 0, d1 <= 5)>", b"unit", b"@loc",
     b"affine_map<(d0) -> (d0)>", b"!x.t<a loc(unknown), b>", b"dense<[1, 2]> : tensor<2xi8>",
+    b"#x.y<a\n b loc(unknown)\n>", b"#x.y<(%a loc(unknown), b)>", b"#x.y<(%a : b loc(unknown))>",
+    b"#x.y<a->\n b loc(unknown)\n>", b"#x.y<{%a\n b loc(unknown)\n c}>", b"#x.y<a>loc(unknown)",
 )  # fmt: skip
 PIECES = (
     b"loc(", b"//", b"// loc(#loc)\n", b'"', b"\\", b'\\"', b"\\22", b"(", b")", b"<", b">", b"[",
@@ -30,8 +33,25 @@ PIECES = (
 def edit(text: bytes, random: Random, times: int = 1) -> bytes:
     """The text after some edits."""
     for _ in range(times):
-        text = random.choice((_relocate, _relocate, _insert, _insert, _insert, _break))(text, random)
+        text = random.choice((_relocate, _relocate, _insert, _insert, _insert, _break))(
+            text, random
+        )
     return text
+
+
+def sibling(text: bytes, random: Random) -> bytes:
+    """The text with another location in one place, whatever that place is: a value, a string."""
+    mark = random.choice((b"loc(unknown)", b"loc(unknown)", b"#loc1", b"loc("))
+    places = [found.start() for found in re.finditer(re.escape(mark), text)]
+    if not places:
+        return text
+    at = random.choice(places)
+    if mark == b"#loc1":
+        return text[:at] + b"#loc" + text[at + 5 :]
+    end = text.find(b")", at) + 1
+    if random.random() < 0.3 and text[at - 1 : at] == b" ":
+        return text[: at - 1] + text[end:]
+    return text[:at] + b'loc("other")' + text[end:]
 
 
 def _location(random: Random) -> bytes:
@@ -55,17 +75,15 @@ def _insert(text: bytes, random: Random) -> bytes:
     inside = [at for at, line in enumerate(lines) if line.startswith(b"    ")]
     if not inside:
         return text
-    pair = b"a = %b, b = %b" % (random.choice(ATTRIBUTES), random.choice(ATTRIBUTES))
-    attributes = random.choice((b" {%b}", b" <{%b}>")) % pair.replace(b"a = unit", b"a")
-    location = random.choice((b"", _location(random), _location(random)))
-    region = b" ({\n    ^bb0(%%z: i32%b):\n      %b\n    })" % (
+    first, second = random.choice(ATTRIBUTES), random.choice(ATTRIBUTES)
+    attributes = random.choice((b" {a = %b, b = %b}", b" <{a = %b, b = %b}>")) % (first, second)
+    region = b' ({\n    ^bb0(%%z: i32%b):\n      "x.end"() : () -> ()%b\n    })' % (
         random.choice((b"", _location(random))),
-        b'"x.end"() : () -> ()' + location,
+        random.choice((b"", _location(random))),
     )
-    body = random.choice((b"", b"", region))
-    if random.random() < 0.5 and body:
-        body, attributes = b"", attributes
-    operation = b'    "x.op"()' + attributes * (not body) + body + b" : () -> ()" + location
+    inner = random.choice((attributes, attributes, region))
+    location = random.choice((b"", _location(random), _location(random)))
+    operation = b'    "x.op"()' + inner + b" : () -> ()" + location
     lines.insert(random.choice(inside), operation)
     return b"\n".join(lines)
 

@@ -30,7 +30,7 @@ def _tools() -> tuple[Any, Any, Any]:
     return context, ir.Module, manager
 
 
-def meaning(text: bytes) -> str | None:
+def meaning(text: bytes) -> bytes | None:
     """The module's canonical text, without any location; None when it does not parse."""
     context, module, manager = _tools()
     try:
@@ -39,4 +39,4 @@ def meaning(text: bytes) -> str | None:
         return None
     with context:
         manager.run(parsed.operation)
-    return str(parsed.operation.get_asm(enable_debug_info=False))
+    return bytes(parsed.operation.get_asm(binary=True, enable_debug_info=False))

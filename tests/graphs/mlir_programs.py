@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 NAMES = ("step", "scan", "conv")
 FORMS = ("txt", "dbg", "bc", "vhlo")
-SOURCE = '''
+SOURCE = """
 from pathlib import Path
 import jax, jax.numpy as jnp
 from jax import export
@@ -66,7 +66,7 @@ for name in ORDER:
     sink.file.close()
     exported = export.export(traced)(*arguments[name])
     (into / (name + ".vhlo")).write_bytes(exported.mlir_module_serialized)
-'''
+"""
 
 
 @dataclass(frozen=True)

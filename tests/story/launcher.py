@@ -9,7 +9,8 @@ import sys
 import termios
 from typing import Any
 
-PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
+# Whatever Python, or who started the tests (a shell's background job), has done with a signal.
+RESET = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 def become(told: dict[str, Any]) -> None:
@@ -20,7 +21,7 @@ def become(told: dict[str, Any]) -> None:
     os.umask(told["umask"])
     for name, pair in told["limits"].items():
         resource.setrlimit(getattr(resource, name), pair)
-    for number in PYTHON_IGNORES:
+    for number in RESET:
         signal.signal(number, signal.SIG_DFL)
     for name in told["ignored"]:
         signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -142,13 +142,12 @@ def test_waiter_compiles_itself_when_it_has_waited_long_enough(
     assert host.notes() == ["wait_timeout"]
 
 
-@pytest.mark.parametrize("repeat", range(2))
 def test_eight_graphs_with_wrappers_in_one_directory_are_never_mixed_up(
-    host: Host, tmp_path: Path, repeat: int
+    host: Host, tmp_path: Path
 ) -> None:
     """All write wrapped_neff.hlo into one place; of different graphs even its head differs."""
     graphs = [*(TRAIN, FORWARD, CONV, GRAPHS / "tx_llama_train.hlo.pb"), *_variants(tmp_path)]
-    work = tmp_path / f"work{repeat}"
+    work = tmp_path / "work"
     done = _all([host.start(work, *command(g, f"{g.stem}.neff", WRAPPER)) for g in graphs])
     assert {one.status for one in done} == {0}
     assert all(comes_from(work / f"{g.stem}.neff", g) for g in graphs)
@@ -272,6 +271,17 @@ def test_killed_compile_does_not_taint_its_output_for_ever(contest: Contest) -> 
 
 
 NO_LOCKS = 'def _flock(_fd, _how=0):\n    raise NoLocks("on purpose")'
+
+
+def test_output_cut_short_while_it_is_kept_is_no_fault_of_the_store(contest: Contest) -> None:
+    """Another compile opens it for writing, which empties it, in the middle of our copying."""
+    lie = "def _pour(*_args):\n    raise OSError(5, 'became shorter while it was read')"
+    break_room(contest.host, "entry.build", f"{lie}\n\n\n_copy = _pour")
+    first = contest.start("first", LINGERS, "wrote")
+    second = contest.start("second", LINGERS, "wrote")
+    contest.let_go("first", first)
+    contest.let_go("second", second)
+    assert contest.host.outcomes() == ["output_contended"] * 2
 
 
 def test_without_working_locks_nobody_waits(host: Host, tmp_path: Path, graph: Path) -> None:

@@ -43,11 +43,11 @@ def test_signal_that_the_caller_ignores_changes_nothing(double: Double) -> None:
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_compiler_that_ends_by_a_forwarded_signal_ends_us_by_it(host: Host, name: str) -> None:
-    process = host.start(host.root / "work", *LINE, variables={"SDKSTANDIN_SLEEP": "60"})
+    environ = host.environ(SDKSTANDIN_SLEEP="60")
+    process = Caller().start([str(host.shims / "neuronx-cc"), *LINE], environ, host.root)
     until(lambda: host.compiles)
     process.send_signal(getattr(signal, name))
-    process.communicate(timeout=_TIMEOUT)
-    assert process.returncode == -getattr(signal, name)
+    assert status_of(process) == -getattr(signal, name)
     assert host.outcomes() == ["compile_killed"]
     assert host.entries() == []
 

@@ -63,13 +63,16 @@ def test_moving_text_between_label_and_value_changes_the_key(
     assert _key([moved]) != _key([(label, value.encode("utf-8", "surrogatepass"))])
 
 
-@given(parts)
-def test_a_label_cannot_play_the_lines_behind_it(pairs: list[tuple[str, bytes]]) -> None:
+@given(parts, st.sampled_from(["", "1 "]))
+def test_a_label_cannot_play_the_lines_behind_it(pairs: list[tuple[str, bytes]], size: str) -> None:
     """A label that spells out a further line is still one part."""
     assume(pairs)
     digest = Part("x", b"y").digest
-    forged = [(f"{pairs[0][0]}\n{digest} 1 x", pairs[0][1]), *pairs[1:]]
-    assert _key(forged) != _key([pairs[0], ("x", b"y"), *pairs[1:]])
+    first = Part(*pairs[0]).digest
+    forged = (f"x\n{first} {size}{pairs[0][0]}", b"y")
+    assert _key([forged, *pairs[1:]]) != _key([("x", b"y"), *pairs])
+    behind = (f"{pairs[0][0]}\n{digest} {size}x", pairs[0][1])
+    assert _key([behind, *pairs[1:]]) != _key([pairs[0], ("x", b"y"), *pairs[1:]])
 
 
 def test_the_order_of_parts_counts() -> None:

@@ -48,6 +48,7 @@ OWN_ID, OPERANDS, CONTROL, CALLED = 35 << 3, 36 << 3 | 2, 37 << 3 | 2, 38 << 3 |
 ORIGINAL = 88 << 3 | 2
 LISTS = frozenset((OPERANDS, CONTROL, CALLED))
 # What an instruction has once: twice could hide one from us.
+REDUCED = frozenset((METADATA, ATTRIBUTES))
 STRICT_SPECIAL = frozenset((OPCODE, METADATA, TARGET, CONFIG, ATTRIBUTES, PAYLOAD))
 CANONICAL_SPECIAL = STRICT_SPECIAL | LISTS | {NAME, OWN_ID, ORIGINAL}
 
@@ -72,6 +73,14 @@ def with_length(tag: bytes, value: bytes) -> bytes:
 
 def reduced_metadata(body: bytes, canonical: bool) -> bytes:
     """An instruction's metadata without what cannot decide the binary, as a field; or nothing."""
+    if not body:
+        return b""
+    if body[0] == 18 and len(body) < 130:  # the usual: op_name, then at most a frame's id
+        named = body[1] + 2
+        frame = body[named:]
+        if named == len(body) or (frame[:1] == b"x" and 1 < len(frame) < 4 and _is_number(frame)):
+            body[2:named].decode()
+            return b"" if canonical else b"\x3a%c" % named + body[:named]
     dropped = LABELS if canonical else SOURCE
     kept = []
     for tag, start, value, stop in wire.fields(body, 0, len(body)):
@@ -84,6 +93,11 @@ def reduced_metadata(body: bytes, canonical: bool) -> bytes:
     return with_length(b"\x3a", b"".join(kept)) if kept else b""
 
 
+def _is_number(field: bytes) -> bool:
+    """Whether a field of two or three bytes is a whole number."""
+    return field[-1] < 128 <= field[-2] + (len(field) == 2) * 128
+
+
 def sorted_map(body: bytes) -> bytes:
     """A message that is one map, by its keys; any other message as it is."""
     entries = []
@@ -92,7 +106,7 @@ def sorted_map(body: bytes) -> bytes:
             return body
         entry = body[value:stop]
         parts = list(wire.fields(entry, 0, len(entry)))
-        if [part[0] for part in parts] != [10, 18]:
+        if [part[0] for part in parts] not in ([10, 18], [8, 18]):
             return body
         entries.append((entry[: parts[0][3]], entry))
     if len({key for key, _ in entries}) < len(entries):

@@ -62,23 +62,24 @@ class Strict:
         self.source = source
         self.sink = sink
         self._resolve = resolve
-        self._metadata: dict[bytes, bytes | None] = {}
+        self._heads: dict[bytes, bytes] = {}  # opcode, shape, metadata → what is kept of them
+        self._notes: dict[bytes, bytes] = {}  # the same of metadata
         self._custom = (-1, -1)  # base of the window, place of the next custom call in it
-        self._computations = 0
-        self._seen: set[int] = set()
+        self._others: list[bytes] = []  # what a computation has besides instructions
 
     def walk(self, begin: int, end: int) -> None:
         """Read the module between two positions."""
+        computations = 0
         at = begin
         while at < end:
             tag, start, value, stop = field(self.source, at, end)
             at = stop
             if tag == known.COMPUTATION:
                 self._computation(value, stop)
-                self._computations += 1
+                computations += 1
             else:
                 self._module_field(tag, start, value, stop)
-        if not self._computations:
+        if not computations:
             raise Malformed("no computation")
         self.finish()
 
@@ -94,27 +95,33 @@ class Strict:
     def _module_field(self, tag: int, start: int, value: int, stop: int) -> None:
         if tag in known.LOCAL:
             return
-        if tag == known.MODULE_ATTRIBUTES:
+        if tag in {known.MODULE_ATTRIBUTES, known.SCHEDULE}:
             body = known.sorted_map(self.read(value, stop))
-            self.sink.keep(b"f", known.with_length(b"\x9a\x01", body))
+            self.sink.keep(b"f", known.with_length(wire.encode(tag), body))
         else:
             self.sink.stream(b"f", self.source, (start, stop), [])
 
+    # ---- a computation: an empty piece, its instructions, another empty piece, the rest of it
+
     def _computation(self, begin: int, end: int) -> None:
-        self.sink.mark(b"(")
+        source, sink = self.source, self.sink
+        sink.pieces.append(b"")
         self.open()
-        source = self.source
         at, count = begin, 0
         while at < end:
             source.load(at, min(end - at, 2 * SMALL))
-            base = source.base
-            limit = min(end - base, len(source.data), at - base + _STRIDE)
-            reached = self._quick(source.data, at - base, limit) + base
-            count += reached > at
-            at = reached
-            self.sink.relieve()
+            data, base = source.data, source.base
+            if data[at - base] == known.INSTRUCTION:
+                limit = min(end - base, len(data), at - base + _STRIDE)
+                reached = self._quick(data, at - base, limit) + base
+                count += reached > at
+                at = reached
+                sink.relieve()
+            elif count and self._is_rest(data, at - base, end - base):
+                self._others.append(data[at - base : end - base])
+                break
             if at < end:
-                tag, start, value, stop = field(self.source, at, end)
+                tag, start, value, stop = field(source, at, end)
                 at = stop
                 if tag == known.INSTRUCTION:
                     self._instruction(value, stop)
@@ -123,19 +130,32 @@ class Strict:
                     self.computation_field(tag, start, value, stop)
         if not count:
             raise Malformed("a computation without instructions")
-        self.close()
-        self.sink.mark(b")")
+        sink.pieces += (b"", self.close())
 
     def open(self) -> None:
         """A computation begins."""
+        self._others = []
 
-    def close(self) -> None:
-        """A computation ends."""
+    def close(self) -> bytes:
+        """What to keep of a computation besides its instructions."""
+        return b"".join(self._others)
 
     def computation_field(self, tag: int, start: int, value: int, stop: int) -> None:
         """A field of a computation that is no instruction."""
         del tag, value
-        self.sink.stream(b"f", self.source, (start, stop), [])
+        self._others.append(self.read(start, stop))
+
+    def _is_rest(self, data: bytes, at: int, end: int) -> bool:
+        """Whether shape and id come now, after which no writer puts an instruction.
+
+        One there would only be kept as it is; that it is no custom call is made sure.
+        """
+        if end > len(data) or data[at] != known.SHAPE or end - at > SMALL:
+            return False
+        stop = wire.field(data, at)[3]
+        return stop < end and data[stop] == known.ID and self._next_custom(data, at) >= end
+
+    # ---- its instructions
 
     def _next_custom(self, data: bytes, at: int) -> int:
         """Where the next custom call can be at the earliest: nothing before can hide one."""
@@ -149,62 +169,66 @@ class Strict:
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         """Take the plain instructions from `at` on; where the first other thing begins."""
         limit = min(limit, self._next_custom(data, at))
-        add, recall = self.sink.pieces.append, self._metadata.get
+        add, recall = self.sink.pieces.append, self._heads.get
         try:
-            while at < limit:
-                size = data[at + 1]
+            while data[at] == 18 and at < limit:
                 begin = at + 2
+                size = data[at + 1]
                 if size > 127:
-                    size += (data[begin] << 7) - 128
+                    more = data[begin]
+                    size += (more << 7) - 128
                     begin += 1
+                else:
+                    more = 0
                 stop = begin + size
                 named = data[begin + 1]
                 opcode = begin + named + 2
-                coded = data[opcode + 1]
-                shape = opcode + coded + 2
-                shaped = data[shape + 1]
-                note = rest = shape + shaped + 2
-                kept: bytes | None = b""
-                if data[note] == 58:
-                    rest += data[note + 1] + 2
-                    if data[note + 1] > 127:
-                        rest += (data[note + 2] << 7) - 127
-                    kept = recall(data[note:rest])
-                    if kept is None:
-                        kept = self.learn(data[note:rest])
+                shape = opcode + data[opcode + 1] + 2
+                note = shape + data[shape + 1] + 2
+                noted = data[note + 1]
+                rest = note + noted + 2
+                if noted > 127:
+                    rest += (data[note + 2] << 7) - 127
+                kept = recall(data[opcode:rest]) or self.learn(data[opcode:rest], note - opcode)
                 tail = data[rest:stop]
                 if (
-                    stop > limit
-                    or (named | coded | shaped | data[begin - 1]) > 127
-                    or data[at] != 18
-                    or data[begin] != 10
-                    or data[opcode] != 18
-                    or data[shape] != 26
-                    or kept is None
+                    not tail.endswith(_ENDS)
                     or 58 in tail
-                    or not (tail.endswith(_ENDS) or _ATTRIBUTES not in tail)
-                    or rest > stop
+                    or stop > limit
+                    or named | more > 127
+                    or data[begin] != 10
+                    or not kept
                 ):
                     return at
-                add(data[begin:note] + kept + tail)
+                add(data[begin:opcode] + kept + tail)
                 at = stop
         except IndexError:  # a look beyond the window, or a module cut short: `field` tells
             pass
         return at
 
-    def learn(self, field: bytes) -> "bytes | None":
-        """What is kept of a metadata field; None when it is not exactly one."""
-        try:
-            _, _, value, stop = wire.field(field, 0)
-        except (IndexError, Malformed):
-            return None
-        if stop != len(field) or field[0] != known.METADATA:
-            return None
-        kept = known.reduced_metadata(field[value:], self.canonical)
-        if len(self._metadata) >= _MEMO:
-            self._metadata.clear()
-        if len(field) < SMALL:
-            self._metadata[field] = kept
+    def learn(self, head: bytes, note: int) -> bytes:
+        """What is kept of opcode, shape and metadata; nothing when they are not exactly that.
+
+        An opcode and a shape of less than 128 bytes each: then there is one way to read them.
+        """
+        coded = head[1]
+        if coded > 127 or head[0] != known.OPCODE or head[coded + 2] != 26:
+            return b""
+        if head[coded + 3] > 127 or coded + 4 + head[coded + 3] != note or head[note] != 58:
+            return b""
+        field = head[note:]
+        kept = self._notes.get(field)
+        if kept is None:
+            try:
+                _, _, value, stop = wire.field(field, 0)
+                if stop != len(field):
+                    return b""
+                kept = known.reduced_metadata(field[value:], self.canonical)
+            except (IndexError, Malformed, Unsafe, ValueError):  # `_instruction` says what it is
+                return b""
+            _remember(self._notes, field, kept)
+        kept = head[:note] + kept
+        _remember(self._heads, head, kept)
         return kept
 
     def _instruction(self, begin: int, end: int) -> None:
@@ -214,14 +238,16 @@ class Strict:
             self.sink.stream(b"", self.source, (begin, end), edits)
             return
         body = self.source.read(begin, end)
-        fields = wire.fields(body, 0, len(body))
-        edits = self.edits(fields, lambda start, stop: body[start:stop], len(body))
+        inner = wire.fields(body, 0, len(body))
+        edits = self.edits(inner, lambda start, stop: body[start:stop], len(body))
         parts, at = [], 0
         for start, stop, new in edits:
             parts += (body[at:start], new)
             at = stop
-        parts.append(body[at:])
-        self.sink.pieces.append(b"".join(parts))
+        piece = b"".join(parts) + body[at:]
+        if not piece:
+            raise Unsafe("an instruction says nothing")
+        self.sink.pieces.append(piece)
 
     def edits(self, fields: "Iterable[wire.Field]", read: "Read", end: int) -> "list[Edit]":
         """What is to be replaced in an instruction, in order."""
@@ -238,9 +264,9 @@ class Strict:
                 raise Unsafe(f"instruction field {tag >> 3} is there twice")
             else:
                 spans[tag] = (start, value, stop)
-        for tag, (start, value, stop) in spans.items():
-            if tag in {known.METADATA, known.ATTRIBUTES}:
-                made.append((start, stop, self.reduced(tag, read(value, stop))))
+        for tag in known.REDUCED & spans.keys():
+            start, value, stop = spans[tag]
+            made.append((start, stop, self.reduced(tag, read(value, stop))))
         self._outside(spans, read, end, made)
         self.more_edits(spans, read, end, made)
         made.sort()
@@ -274,3 +300,10 @@ class Strict:
             made.append((end, end, REPLACED + wire.encode(len(new)) + new))
         if payload and self._resolve(target, payload) is not None:
             raise Unsafe("a custom call's payload names a file")
+
+
+def _remember(memo: "dict[bytes, bytes]", key: bytes, value: bytes) -> None:
+    if len(memo) >= _MEMO:
+        memo.clear()
+    if len(key) < SMALL:
+        memo[key] = value

@@ -37,11 +37,6 @@ class Sink:
         if len(self.pieces) >= _MANY:
             self.settle()
 
-    def mark(self, mark: bytes) -> None:
-        """Put a mark between the lengths."""
-        self.settle()
-        self._frame.update(mark)
-
     def keep(self, mark: bytes, piece: bytes) -> None:
         """A piece of its own kind."""
         self.settle()

@@ -52,12 +52,17 @@ class Before:
         self.wrapped = {path: files.state(path) for path in paths}
 
     def contended(self) -> str:
+        """An output that another process may have written to meanwhile; "" if there is none."""
+        unguarded = [path for path, guard in self._guards.items() if guard is None]
+        return self.met() or "".join(unguarded[:1])
+
+    def met(self) -> str:
         """An output that another process compiled to, or restored over, meanwhile; "" if none.
 
         Compilers write in place: of two that overlap, either may have left a part of a file.
         """
         for path, guard in self._guards.items():
-            if guard is None or guard.met():
+            if guard is not None and guard.met():
                 return path
         return ""
 
@@ -95,8 +100,10 @@ def keep(plan: "Plan", before: Before, ran: "Ran") -> bool:
         plan.record.set(detail=str(error))
         return False
     except (StoreError, OSError) as error:
-        plan.record.outcome = "compiled_store_failed"
-        plan.record.set(detail=str(error))
+        # A file that another compile cuts short while it is copied is not the store's fault.
+        met = before.met()
+        plan.record.outcome = "output_contended" if met else "compiled_store_failed"
+        plan.record.set(detail=met or str(error))
         return False
     plan.record.outcome = "compiled"
     return True

@@ -17,8 +17,7 @@ def _pass_on(script: str, argv: "list[str]") -> None:
         _signal.signal(number, _signal.SIG_DFL)
     with open(script, "rb") as file:
         without = file.read().partition(b"\nfi\n")[2].decode()
-    words: "list[bytes | str]" = ["sh", "-c", without, script, *argv]
-    posix.execve("/bin/sh", words, environ)
+    posix.execve("/bin/sh", ["sh", "-c", without, script, *argv], environ)
 
 
 def _start() -> None:
