@@ -4,8 +4,8 @@ from neffcache.graph import hlo_fields as known
 from neffcache.graph import hlo_strict, wire
 from neffcache.graph.hlo_fields import Unsafe
 
-_OWN_ID, _OPERANDS = b"\x98\x02", b"\xa2\x02"
-_ONE = _OPERANDS + b"\x04"
+_OWN_ID, _OPERANDS, _CALLED = b"\x98\x02", b"\xa2\x02", b"\xb2\x02"
+_ONE, _TWO = _OPERANDS + b"\x04", _OPERANDS + b"\x08"
 _PARAMETER = b"parameter"
 _MEMO = 4096
 _LONG = 512  # a rest of an instruction that is longer is not worth remembering
@@ -16,7 +16,8 @@ _PLAIN_WHEN_EMPTY = known.CANONICAL_SPECIAL - {
     known.OPCODE,
     *known.LISTS,
 }
-_RANKS = b"\x07"  # starts the order of ids: wire type 7 does not exist
+# What no field starts with, as none has number 0.
+_ENTRY, _RANKS, _PARAMETERS = b"\x05", b"\x06", b"\x07"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Canonical(hlo_strict.Strict):
         self._width = _width(1)
         self._plain = {b""}  # rests of instructions that are known fields without references
         self._parameters: list[bytes] = []
-        self._others: dict[int, bytes] = {}
+        self._fields: dict[int, bytes] = {}  # of this computation, besides instructions
+        self._seen: set[int] = set()  # fields of the module
 
     # ---- the module
 
@@ -97,21 +99,8 @@ class Canonical(hlo_strict.Strict):
     def finish(self) -> None:
         if self._entry not in self._places:
             raise Unsafe("the entry computation is not there")
-        self.sink.keep(b"e", self._places[self._entry])
-        self._ranks(self._places, [int.from_bytes(own, "little") for own in self._places])
-
-    def _ranks(self, places: "dict[bytes, bytes]", order: "list[int]") -> None:
-        """Check ids, and keep their order where it is not the list's."""
-        if len(places) != len(order):
-            raise Unsafe("an id is there twice")
-        together = b"".join(places)
-        # A zero byte can only end a varint: in the id 0, or in one that is written too long.
-        if together.count(0) > (b"\x00" in places) or max(map(len, places)) > 9:
-            raise Unsafe("an id is negative or in long form")
-        ordered = sorted(order)
-        if ordered != order:
-            place_of = dict(zip(order, places.values(), strict=True))
-            self.sink.keep(b"r", _RANKS + b"".join(map(place_of.__getitem__, ordered)))
+        order = [int.from_bytes(own, "little") for own in self._places]
+        self.sink.keep(b"f", _ENTRY + self._places[self._entry] + _ranks(self._places, order))
 
     # ---- a computation
 
@@ -119,38 +108,36 @@ class Canonical(hlo_strict.Strict):
         self._ids = {}
         self._order = []
         self._parameters = []
-        self._others = {}
+        self._fields = {}
+
+    def _is_rest(self, data: bytes, at: int, end: int) -> bool:
+        return False
 
     def computation_field(self, tag: int, start: int, value: int, stop: int) -> None:
         if tag not in known.COMPUTATION_KNOWN:
             raise Unsafe(f"unknown computation field {tag >> 3} of wire type {tag & 7}")
-        if tag in self._others:
+        if tag in self._fields:
             raise Unsafe(f"computation field {tag >> 3} is there twice")
-        whole = tag & 7 == 2 and tag not in {known.NAME, known.SHAPE}
-        self._others[tag] = self.read(start if whole else value, stop)
+        whole = tag not in {known.NAME, known.SHAPE, known.ID, known.ROOT}
+        self._fields[tag] = self.read(start if whole else value, stop)
 
-    def close(self) -> None:
-        others = self._others
-        own = others.pop(known.ID, b"\x00")
-        root = self._ids.get(others.pop(known.ROOT, b"\x00"))
+    def close(self) -> bytes:
+        found = self._fields
+        own = found.pop(known.ID, b"\x00")
+        root = self._ids.get(found.pop(known.ROOT, b"\x00"))
         if root is None:
             raise Unsafe("a root is not there")
         if own in self._places:
             raise Unsafe("a computation's id is there twice")
         self._places[own] = _place(len(self._places))
-        self._ranks(self._ids, self._order)
-        self.sink.keep(b"o", root)
+        parts = [root, _ranks(self._ids, self._order)]
         if own == self._entry:
-            for parameter in self._parameters:
-                self.sink.keep(b"p", parameter)
-        for tag, body in sorted(others.items()):
-            if tag == known.NAME:
-                body = known.with_length(b"\x0a", self._named(body))
-            elif tag == known.SHAPE:
-                body = self._shape(body)
-            elif tag & 7 == 0:
-                body = wire.encode(tag) + body
-            self.sink.keep(b"f", body)
+            names = [one[:4] + self._named(one[4:]) for one in self._parameters]
+            parts += [known.with_length(_PARAMETERS, name) for name in names]
+        parts.append(known.with_length(b"\x0a", self._named(found.pop(known.NAME, b""))))
+        parts.append(self._shape(found.pop(known.SHAPE, b"")))
+        parts += [body for _, body in sorted(found.items())]
+        return b"".join(parts)
 
     def _named(self, name: bytes) -> bytes:
         return name if name in self.kept else known.stem(name)
@@ -169,69 +156,80 @@ class Canonical(hlo_strict.Strict):
 
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         limit = min(limit, self._next_custom(data, at))
-        add, recall, number_of = self.sink.pieces.append, self._metadata.get, int.from_bytes
+        add, recall, number_of = self.sink.pieces.append, self._heads.get, int.from_bytes
         ids, ordered, keep = self._ids, self._order.append, self.kept
-        plain, is_plain = self._plain, self._is_plain
+        plain, parameter = self._plain, self._parameters.append
+        places = self.given or self._places
         width, mask, wanted = self._width
+        double = 2 * width
         try:
-            while at < limit:
+            while data[at] == 18 and at < limit:
                 size = data[at + 1]
                 begin = at + 2
                 if size > 127:
                     size += (data[begin] << 7) - 128
                     begin += 1
                 stop = begin + size
-                named = data[begin + 1]
-                opcode = begin + named + 2
-                coded = data[opcode + 1]
-                shape = opcode + coded + 2
-                shaped = data[shape + 1]
-                note = shape + shaped + 2
-                rest = note + data[note + 1] + 2
-                if data[note + 1] > 127:
-                    rest += (data[note + 2] << 7) - 127
-                kept = recall(data[note:rest])
-                if kept is None:
-                    kept = self.learn(data[note:rest])
+                opcode = begin + data[begin + 1] + 2
+                shape = opcode + data[opcode + 1] + 2
+                note = shape + data[shape + 1] + 2
+                noted = data[note + 1]
+                rest = note + noted + (2 if noted < 128 else (data[note + 2] << 7) - 125)
+                head = data[opcode:rest]
+                kept = recall(head) or self.learn(head, note - opcode)
                 own = rest if data[rest] == 0x98 else data.find(_OWN_ID, rest, stop)
                 tail = own + 2 + width
                 raw = data[own + 2 : tail]
                 number = number_of(raw, "little")
-                refers: bytes | None = b""
+                refers = b""
                 if data[tail] == 0xA2 and data[tail + 1] == 2:
-                    listed = data[tail + 3 : tail + 3 + data[tail + 2]]
-                    refers = _ONE + ids[listed] if listed in ids else self._several(listed)
-                    tail += 3 + data[tail + 2]
+                    count = data[tail + 2]
+                    tail += 3
+                    if count == width:
+                        refers = _ONE + ids[data[tail : tail + count]]
+                    elif count == double:
+                        middle = tail + width
+                        refers = _TWO + ids[data[tail:middle]] + ids[data[middle : tail + count]]
+                    else:
+                        refers = _references(_OPERANDS, data[tail : tail + count], ids)
+                    tail += count
+                calls = 3 + data[tail + 2] if data[tail] == 0xB2 and data[tail + 1] == 2 else 0
+                called = (
+                    _references(_CALLED, data[tail + 3 : tail + calls], places) if calls else b""
+                )
+                tail += calls
                 last = data[tail:stop]
                 if (
-                    stop > limit
+                    not kept
+                    or number & mask != wanted
                     or tail > stop
-                    or (named | coded | shaped | data[begin - 1]) > 127
-                    or data[at] != 18
+                    or stop > limit
                     or data[begin] != 10
-                    or data[opcode] != 18
-                    or data[shape] != 26
-                    or kept is None
-                    or refers is None
+                    or opcode - begin > 129
+                    or size > 16383
                     or own < rest
                     or data[own + 1] != 2
-                    or number & mask != wanted
-                    or (coded == 9 and data[opcode + 2] == 112)
-                    or not (last in plain or is_plain(last))
-                    or not (own == rest or data[rest:own] in plain or is_plain(data[rest:own]))
+                    or not (last in plain or self._is_plain(last))
+                    or not (own == rest or self._is_plain(data[rest:own]))
                 ):
                     return at
-                name = data[begin:opcode] if keep and data[begin + 2 : opcode] in keep else b""
-                add(name + data[opcode:note] + kept + data[rest:own] + refers + last)
-                ids[raw] = _place(len(ids))
+                name = data[begin:opcode]
+                place = len(ids).to_bytes(4, "little")
+                if kept[1] == 9 and kept[2:11] == _PARAMETER:
+                    parameter(place + name[2:])
+                prefix = name if keep and name[2:] in keep else b""
+                add(prefix + kept + data[rest:own] + refers + called + last)
+                ids[raw] = place
                 ordered(number)
                 at = stop
-        except IndexError:  # a look beyond the window, or a module cut short: `field` tells
+        except (IndexError, KeyError, Later, wire.Malformed):  # whatever it is, `_instruction` says
             pass
         return at
 
     def _is_plain(self, rest: bytes) -> bool:
         """Whether it is whole known fields that need no care; remembered when so."""
+        if rest in self._plain:
+            return True
         if len(rest) > _LONG:
             return False
         try:
@@ -241,20 +239,9 @@ class Canonical(hlo_strict.Strict):
         except (IndexError, wire.Malformed):
             return False
         if len(self._plain) >= _MEMO:
-            self._plain = {b""}
+            self._plain.clear()
         self._plain.add(rest)
         return True
-
-    def _several(self, listed: bytes) -> "bytes | None":
-        """Operands, of which two of equal length are the usual case; None for unknown ones."""
-        half = len(listed) // 2
-        first, second = self._ids.get(listed[:half]), self._ids.get(listed[half:])
-        if first and second:
-            return _OPERANDS + b"\x08" + first + second
-        try:
-            return _references(_OPERANDS, listed, self._ids)
-        except Later:
-            return None
 
     def check(self, tag: int) -> None:
         if tag not in known.INSTRUCTION_KNOWN:
@@ -275,7 +262,7 @@ class Canonical(hlo_strict.Strict):
         start, value, stop = spans.get(known.OPCODE, (0, 0, 0))
         place = _place(len(self._ids))
         if read(value, stop) == _PARAMETER:
-            self._parameters.append(place + self._named(name))
+            self._parameters.append(place + name)
         for tag in known.LISTS & spans.keys():
             start, value, stop = spans[tag]
             places = (self.given or self._places) if tag == known.CALLED else self._ids
@@ -306,3 +293,18 @@ def _references(tag: bytes, packed: bytes, places: "dict[bytes, bytes]") -> byte
     except KeyError:
         raise Later("an id refers to nothing that came before") from None
     return known.with_length(tag, found) if found else b""
+
+
+def _ranks(places: "dict[bytes, bytes]", order: "list[int]") -> bytes:
+    """The order of ids, where it is not the list's; the ids are checked."""
+    if len(places) != len(order):
+        raise Unsafe("an id is there twice")
+    together = b"".join(places)
+    # A zero byte can only end a varint: in the id 0, or in one that is written too long.
+    if together.count(0) > (b"\x00" in places) or max(map(len, places)) > 9:
+        raise Unsafe("an id is negative or in long form")
+    ordered = sorted(order)
+    if ordered == order:
+        return b""
+    place_of = dict(zip(order, places.values(), strict=True))
+    return known.with_length(_RANKS, b"".join(map(place_of.__getitem__, ordered)))

@@ -172,32 +172,30 @@ class Strict:
         add, recall = self.sink.pieces.append, self._heads.get
         try:
             while data[at] == 18 and at < limit:
-                begin = at + 2
                 size = data[at + 1]
+                begin = at + 2
                 if size > 127:
-                    more = data[begin]
-                    size += (more << 7) - 128
+                    size += (data[begin] << 7) - 128
                     begin += 1
-                else:
-                    more = 0
                 stop = begin + size
-                named = data[begin + 1]
-                opcode = begin + named + 2
+                opcode = begin + data[begin + 1] + 2
                 shape = opcode + data[opcode + 1] + 2
                 note = shape + data[shape + 1] + 2
                 noted = data[note + 1]
                 rest = note + noted + 2
                 if noted > 127:
                     rest += (data[note + 2] << 7) - 127
-                kept = recall(data[opcode:rest]) or self.learn(data[opcode:rest], note - opcode)
+                head = data[opcode:rest]
+                kept = recall(head) or self.learn(head, note - opcode)
                 tail = data[rest:stop]
                 if (
                     not tail.endswith(_ENDS)
                     or 58 in tail
                     or stop > limit
-                    or named | more > 127
                     or data[begin] != 10
+                    or opcode - begin > 129
                     or not kept
+                    or size > 16383
                 ):
                     return at
                 add(data[begin:opcode] + kept + tail)

@@ -44,10 +44,10 @@ class Watch:
         seam = self._tail + data[: len(FAMILY) - 1]
         self.count += seam.count(FAMILY)
         self._tail = (self._tail + data)[1 - len(FAMILY) :] if len(data) < 64 else data[-14:]
-        if not self.hiding and (self._escape or b"\\" in data):
+        if self._escape or b"\\" in data:
             joined = self._escape + data
-            self.hiding = any(text in joined for text in _HIDING)
-        self._escape = data[-2:] if b"\\" in data[-2:] else b""
+            self.hiding = self.hiding or any(text in joined for text in _HIDING)
+            self._escape = joined[-2:] if b"\\" in joined[-2:] else b""
 
 
 class Calls:

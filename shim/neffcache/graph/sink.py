@@ -43,7 +43,9 @@ class Sink:
         self._text.update(piece)
         self._frame.update(b"%b%d, " % (mark, len(piece)))
 
-    def stream(self, mark: bytes, source: "Source", span: "tuple[int, int]", edits: "list[Edit]") -> None:
+    def stream(
+        self, mark: bytes, source: "Source", span: "tuple[int, int]", edits: "list[Edit]"
+    ) -> None:
         """A piece too large to hold: a span of the graph with some places replaced."""
         self.settle()
         size, at = 0, span[0]

@@ -1,0 +1,271 @@
+"""World: the files of a compiler's package held against its RECORD: which were edited in place."""
+
+import binascii
+import posix
+import time
+
+from neffcache import files
+from neffcache.compiler import package
+from neffcache.compiler.identity import RECORD, UNIDENTIFIED, Identity
+from neffcache.invocation import Bypass
+
+STAT, CONTENT = "stat", "content"
+ALTERED = "compiler altered"
+MISSING = "missing"
+_FIRST_LINE = "neffcache-package 1"
+_MOST = 64 << 20
+# What is known of a file: only that its size is right, or that its content is RECORD's; else the
+# digest of what it holds instead.
+_SIZE, _SAME = "size", "same"
+# A file touched so lately could be touched again without its times showing it: look again.
+_SETTLED = 2 * 10**9
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # device, inode, size, mtime and ctime in ns
+    State = tuple[int, int, int, int, int]
+
+
+class TimeIsUp(Exception):
+    """Checking was given up at its deadline; carries what had been found by then."""
+
+    def __init__(self, found: "list[Found]", looked_at: int, of: int) -> None:
+        super().__init__(looked_at, of)
+        self.found = found
+        self.looked_at = looked_at
+        self.of = of
+
+
+class Found:
+    """What is known of one file of the package.
+
+    Attributes:
+        name: as in RECORD, relative to the site-packages directory.
+        state: as it was just before it was judged; None: judge it again the next time.
+        verdict: "size", "same", "missing", or the SHA-256 of content that is not RECORD's.
+    """
+
+    __slots__ = ("name", "state", "verdict")
+
+    def __init__(self, name: str, state: "State | None", verdict: str) -> None:
+        self.name = name
+        self.state = state
+        self.verdict = verdict
+
+    @property
+    def altered(self) -> bool:
+        """Whether the file is not the one that was installed."""
+        return self.verdict not in (_SIZE, _SAME)
+
+
+class Contents:
+    """What is known of all files of a package that RECORD lists as its own."""
+
+    __slots__ = ("_now", "found", "record", "site")
+
+    def __init__(self, site: str, record: str, found: "list[Found]") -> None:
+        self.site = site
+        self.record = record
+        self.found = found
+        self._now: list[State | None] = []  # of files too young for the memory, for this call
+
+    def holds(self) -> bool:
+        """Whether no file has been touched since it was judged."""
+        return all(
+            found.state == _state(f"{self.site}/{found.name}")
+            for found in self.found
+            if found.state is not None or found.verdict == MISSING
+        )
+
+    def serves(self, check: str) -> bool:
+        """Whether this, remembered, is enough for a mode of checking."""
+        known = check == STAT or all(found.verdict != _SIZE for found in self.found)
+        return known and all(f.state or f.verdict == MISSING for f in self.found) and self.holds()
+
+    def part(self) -> "list[tuple[str, bytes]]":
+        """What the key says of it: nothing as long as every file is the one installed."""
+        lines = [f"{found.name} {found.verdict}" for found in self.found if found.altered]
+        return [(ALTERED, files.encode("\n".join(sorted(lines))))] if lines else []
+
+    def text(self) -> bytes:
+        """As it is remembered."""
+        lines = [_FIRST_LINE, f"site {self.site}", f"record {self.record}"]
+        for found in self.found:
+            numbers = " ".join(map(str, found.state)) if found.state else "-"
+            lines.append(f"{found.verdict}\t{numbers}\t{found.name}")
+        body = files.encode("\n".join(lines) + "\n")
+        return body + f"end {files.digest(body)}\n".encode()
+
+
+def check(made: Identity, mode: str, place: str) -> None:
+    """Add to an identity what its package's files say: `contents`, and a part if any was edited.
+
+    Args:
+        made: as RECORD has it.
+        mode: "stat": a file counts as edited when its size is not RECORD's, or when it is newer
+            than RECORD or changed since it was first seen and its content is not RECORD's;
+            "content": when its content is not RECORD's.
+        place: the file that remembers it between calls; "" for none.
+
+    Raises:
+        Bypass: a file cannot be read, or RECORD is not understood.
+    """
+    record = dict(made.parts)[RECORD].decode()
+    known = _recall(place, made.site, record) if place else None
+    if known is None or not known.serves(mode):
+        known = _judge_all(made, record, mode, known)
+        if place:
+            _remember(place, known)
+    made.contents = known
+    made.parts = [*made.parts, *known.part()]
+
+
+def compare(made: Identity, seconds: float) -> "tuple[list[Found], int]":
+    """The files that are not the ones installed, by their content; and how many there are.
+
+    Raises:
+        TimeIsUp: after so many seconds not all had been read.
+        Bypass: as `check` does.
+    """
+    deadline = time.monotonic() + seconds
+    altered: list[Found] = []
+    rows = _rows(made, dict(made.parts)[RECORD].decode())
+
+    def tick() -> None:
+        if time.monotonic() > deadline:
+            raise TimeIsUp(altered, done, len(rows))
+
+    for done, row in enumerate(rows):
+        tick()
+        found = _judge(made.site, row, True, tick)
+        if found.altered:
+            altered.append(found)
+    return altered, len(rows)
+
+
+class _Row:
+    """A line of RECORD."""
+
+    __slots__ = ("digest", "name", "size")
+
+    def __init__(self, line: bytes) -> None:
+        name, method, size = line.rsplit(b",", 2)
+        if name[:1] == b'"':
+            name = name[1:-1].replace(b'""', b'"')
+        kind, _, text = method.partition(b"=")
+        self.name = files.decode(name)
+        # Without a digest that we know nothing proves the file: it then always counts as altered.
+        self.digest = _hex(text) if kind == b"sha256" else ""
+        self.size = int(size) if size else -1
+
+
+def _hex(text: bytes) -> str:
+    data = text.replace(b"-", b"+").replace(b"_", b"/")
+    return binascii.a2b_base64(data + b"=" * (-len(data) % 4)).hex()
+
+
+def _rows(made: Identity, record: str) -> "list[_Row]":
+    path = made.record_file()
+    try:
+        lines = package.own_lines(files.read(path, _MOST))
+        if files.digest(b"\n".join(lines)) != record:
+            raise Bypass(UNIDENTIFIED, f"{path} changed while it was read")
+        return [_Row(line) for line in lines]
+    except OSError as error:
+        raise Bypass(UNIDENTIFIED, f"{path}: {error.strerror}") from error
+    except ValueError:
+        raise Bypass(UNIDENTIFIED, f"{path} has a line that is not understood") from None
+
+
+def _judge_all(made: Identity, record: str, mode: str, known: "Contents | None") -> Contents:
+    before = {found.name: found for found in known.found} if known else {}
+    installed = _state(made.record_file())
+    found = []
+    for row in _rows(made, record):
+        old = before.get(row.name)
+        state = _state(f"{made.site}/{row.name}")
+        if old is not None and state is not None and old.state == state:
+            if mode == STAT or old.verdict != _SIZE:
+                found.append(old)
+                continue
+        # In mode stat the first look at a file as old as RECORD itself is at its size alone.
+        new = old is None and state is not None and installed is not None
+        by_size = mode == STAT and new and state[3] <= installed[3]
+        found.append(_judge(made.site, row, not by_size, _no_tick))
+    return Contents(made.site, record, found)
+
+
+def _no_tick() -> None:
+    return
+
+
+def _judge(site: str, row: _Row, read: bool, tick: "Callable[[], None]") -> Found:
+    """Look at one file: at its size, then if need be at its content."""
+    path = f"{site}/{row.name}"
+    state = _state(path)
+    if state is None:
+        return Found(row.name, None, MISSING)
+    if not read and row.digest and state[2] == row.size:
+        return Found(row.name, state, _SIZE)
+    try:
+        digest = _hash(path, state[2], tick)
+    except OSError as error:
+        raise Bypass(UNIDENTIFIED, f"{path}: {error.strerror}") from error
+    now = time.time_ns()
+    settled = max(state[3], state[4]) < now - _SETTLED and _state(path) == state
+    return Found(row.name, state if settled else None, _SAME if digest == row.digest else digest)
+
+
+def _hash(path: str, size: int, tick: "Callable[[], None]") -> str:
+    made = files.new_hash(size)
+    fd = files.open_read(path)
+    try:
+        while part := posix.read(fd, files.CHUNK):
+            made.update(part)
+            tick()
+    finally:
+        posix.close(fd)
+    return made.hexdigest()
+
+
+def _state(path: str) -> "State | None":
+    try:
+        found = posix.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _recall(place: str, site: str, record: str) -> "Contents | None":
+    """What was remembered of this package, whether or not it still holds."""
+    try:
+        text = files.read(place, _MOST)
+        body, mark, last = text.rpartition(b"end ")
+        if not mark or last.strip().decode() != files.digest(body):
+            return None
+        lines = files.decode(body).split("\n")
+        if lines[:3] != [_FIRST_LINE, f"site {site}", f"record {record}"]:
+            return None
+        return Contents(site, record, [_parse(line) for line in lines[3:-1]])
+    except (OSError, ValueError):
+        return None
+
+
+def _parse(line: str) -> Found:
+    verdict, numbers, name = line.split("\t", 2)
+    if numbers == "-":
+        return Found(name, None, verdict)
+    device, inode, size, mtime, ctime = map(int, numbers.split(" "))
+    return Found(name, (device, inode, size, mtime, ctime), verdict)
+
+
+def _remember(place: str, known: Contents) -> None:
+    if "\n" in known.site:
+        return
+    try:
+        files.make_directories(files.parent(place))
+        files.publish(place, known.text())
+    except OSError:
+        pass  # a read-only store: judged anew each time
