@@ -32,6 +32,12 @@ OPTIONS = (
     ("log", "path", "", "a file to which every decision is appended"),
     ("compiler", "path", "", "the real neuronx-cc; empty: the next one on PATH"),
     ("compiler_id", "text", "", "names a compiler that cannot be identified by its package"),
+    (
+        "compiler_check",
+        "choice",
+        "record",
+        "what tells that the compiler's files are those of its RECORD: record, stat or content",
+    ),
     ("target", "text", "", "what a missing --target stands for on this host, for the key"),
     (
         "allow_savetemps",
@@ -44,6 +50,8 @@ OPTIONS = (
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _PLACES = ("dir", "log", "compiler")
+# Of the options of type "choice", of which there is one.
+CHOICES = ("record", "stat", "content")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -56,6 +64,7 @@ class Config:
     __slots__ = (
         "allow_savetemps",
         "compiler",
+        "compiler_check",
         "compiler_id",
         "config",
         "dir",
@@ -76,6 +85,7 @@ class Config:
     )
     allow_savetemps: bool
     compiler: str
+    compiler_check: str
     compiler_id: str
     config: str
     dir: str
@@ -241,6 +251,13 @@ def _list(text: str) -> "tuple[str, ...]":
     return tuple(text.replace(",", " ").split())
 
 
+def _choice(text: str) -> str:
+    low = text.lower()
+    if low not in CHOICES:
+        raise ValueError("unknown")
+    return low
+
+
 _PARSERS: "dict[str, Callable[[str], object]]" = {
     "bool": _bool,
     "seconds": _seconds,
@@ -248,6 +265,7 @@ _PARSERS: "dict[str, Callable[[str], object]]" = {
     "path": _path,
     "list": _list,
     "text": str,
+    "choice": _choice,
 }
 _REMEDY = {
     "bool": "use 1/true/yes/on or 0/false/no/off",
@@ -256,4 +274,5 @@ _REMEDY = {
     "path": "use an absolute path",
     "list": "separate several by blanks or commas",
     "text": "use plain text",
+    "choice": f"use {', '.join(CHOICES[:-1])} or {CHOICES[-1]}",
 }

@@ -8,7 +8,10 @@ from story.rig import Result
 # Everything that a compiler behind the shim can see of it. Nothing else, and no file at all.
 ACTIVE = "environ NEFFCACHE_ACTIVE"
 PARENT = "parent_comm"
-BY_SH = {"environ PWD", "environ OLDPWD", "environ SHLVL", "environ _"}
+BY_SH = {
+    *("environ PWD", "environ OLDPWD", "environ SHLVL", "environ _"),
+    *("ignored SIGCHLD", "blocked SIGCHLD"),
+}
 DIFFERENCES = {
     ACTIVE: "the one variable that tells a nested call from a first one",
     PARENT: "a miss has to see the compile's end, so the shim is its parent (a bypass is not)",

@@ -46,18 +46,18 @@ class Result:
 
 
 class Rig:
-    """A host whose compiler is the `probe` form, and the place that each run finds anew."""
+    """A host whose compiler notes what it sees, and the place that each run finds anew."""
 
-    def __init__(self, root: Path, probe: Path) -> None:
-        self.host = Host(root / "host", {"SDKSTANDIN_FAKE": "1"}, probe.parent)
+    def __init__(self, root: Path, real: Path, settings: str = "") -> None:
+        self.host = Host(root / "host", {"SDKSTANDIN_FAKE": "1"}, real.parent)
         self.place = root / "place"
         self.work = self.place / "work"
-        self.probe = probe
+        self.real = real
         self.shim = self.host.shims / "neuronx-cc"
         self.settings = root / "settings"
-        self.settings.write_text("compiler_id = probe\n")
+        self.settings.write_text(settings)
         self._dump = root / "dump"
-        self._probe_variables = {
+        self._dump_variables = {
             "NEFFCACHE_CONFIG": str(self.settings),
             "SDKSTANDIN_DUMP": str(self._dump),
         }
@@ -66,7 +66,7 @@ class Rig:
         """Run a line in a fresh place; output must be valid UTF-8, as callers decode it."""
         self.renew()
         words = [self._spelled(word) for word in line.words.split(" ") if word]
-        variables = {**self._probe_variables, **line.variables}
+        variables = {**self._dump_variables, **line.variables}
         process = (caller or Caller()).start(
             [
                 str(program),

@@ -185,7 +185,7 @@ def test_compiler_behind_a_broken_cache_stands_as_the_caller_stood(
 ) -> None:
     break_it(own)
     line = Line(COMPILE, variables={**LOOSE, **locale})
-    plain, behind = rig.run(rig.probe, line), rig.run(own.shim, line)
+    plain, behind = rig.run(rig.real, line), rig.run(own.shim, line)
     assert noticed(plain, behind) == {ACTIVE}
     assert behind.err.count("\n") == 1
     assert_same_to_the_caller(plain, behind, but="err")
@@ -196,3 +196,13 @@ def test_whole_copy_of_the_package_works(host: Host, own: Own) -> None:
         done = call(host, own.shim, own.shim.parent, BIN, line=LINE)
         assert (done.status, done.err) == (0, "")
     assert host.outcomes() == ["compiled", "hit_local"]
+
+
+@pytest.mark.parametrize("break_it", [_no_python, _syntax_error])
+def test_compiler_behind_a_broken_cache_has_default_signals(
+    sh_rig: Rig, own: Own, break_it: Callable[[Own], None]
+) -> None:
+    break_it(own)
+    line = Line(COMPILE, variables=LOOSE)
+    plain, behind = sh_rig.run(sh_rig.real, line), sh_rig.run(own.shim, line)
+    assert noticed(plain, behind) == {ACTIVE}

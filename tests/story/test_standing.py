@@ -29,8 +29,6 @@ STANDING: dict[str, tuple[Caller, dict[str, str], set[str]]] = {
         {},
         set(),
     ),
-    "SIGPIPE ignored": (Caller(ignored=("SIGPIPE",)), {}, {"ignored SIGPIPE"}),
-    "SIGXFSZ ignored": (Caller(ignored=("SIGXFSZ",)), {}, {"ignored SIGXFSZ"}),
     "signals blocked": (Caller(blocked=("SIGUSR1", "SIGTERM", "SIGCHLD")), {}, set()),
     "further descriptors": (
         Caller(opened={3: "odd", 7: "odd", 10: "odd", 11: "/dev/null", 63: "even"}),
@@ -66,20 +64,33 @@ STANDING: dict[str, tuple[Caller, dict[str, str], set[str]]] = {
 @pytest.mark.parametrize("name", STANDING)
 def test_compiler_stands_as_the_caller_stood(rig: Rig, name: str, way: str) -> None:
     caller, variables, further = STANDING[name]
-    named = {"shims": str(rig.host.shims), "real": str(rig.probe.parent), "probe": str(rig.probe)}
+    named = {"shims": str(rig.host.shims), "real": str(rig.real.parent), "probe": str(rig.real)}
     line = Line(COMPILE, variables={n: v.format(**named) for n, v in variables.items()})
     if way == "bypass":
-        rig.settings.write_text("")  # the probe is then a compiler that cannot be identified
-    plain, behind = rig.run(rig.probe, line, caller), rig.run(rig.shim, line, caller)
+        rig.settings.write_text("disable = true\n")
+    plain, behind = rig.run(rig.real, line, caller), rig.run(rig.shim, line, caller)
     expected = {ACTIVE, *further} | ({PARENT} if way == "miss" else set())
     assert noticed(plain, behind) == expected
     assert_same_to_the_caller(plain, behind)
     compiled = "compile_failed" if plain.status else "compiled"
-    assert rig.outcomes() == [compiled if way == "miss" else "compiler_unidentified"]
+    assert rig.outcomes() == [compiled if way == "miss" else "disabled"]
+
+
+@pytest.mark.parametrize("way", ["miss", "bypass"])
+@pytest.mark.parametrize("name", ["SIGPIPE", "SIGXFSZ", ""])
+def test_what_python_ignores_is_at_its_default(sh_rig: Rig, name: str, way: str) -> None:
+    if way == "bypass":
+        sh_rig.settings.write_text("disable = true\n")
+    caller, line = Caller(ignored=(name,) if name else ()), Line(COMPILE)
+    plain, behind = sh_rig.run(sh_rig.real, line, caller), sh_rig.run(sh_rig.shim, line, caller)
+    expected = {ACTIVE, *([f"ignored {name}"] if name else []), *([PARENT] * (way == "miss"))}
+    assert noticed(plain, behind) == expected
+    assert not behind.facts["ignored SIGPIPE"]
+    assert not behind.facts["ignored SIGXFSZ"]
 
 
 def test_caller_without_streams_gets_a_hit(rig: Rig) -> None:
-    plain, _miss = rig.run(rig.probe, Line(COMPILE)), rig.run(rig.shim, Line(COMPILE))
+    plain, _miss = rig.run(rig.real, Line(COMPILE)), rig.run(rig.shim, Line(COMPILE))
     hit = rig.run(rig.shim, Line(COMPILE), Caller(closed=(0, 1, 2)))
     assert rig.outcomes()[1:] == ["hit_local"]
     assert (hit.status, hit.out, hit.err) == (0, "", "")
@@ -90,7 +101,7 @@ def test_caller_without_streams_gets_a_hit(rig: Rig) -> None:
 @pytest.mark.parametrize("umask", [0o077, 0o002, 0o027, 0])
 def test_files_of_a_hit_have_the_modes_of_a_compile(rig: Rig, umask: int) -> None:
     line, caller = Line(f"{COMPILE} --enable-internal-neff-wrapper"), Caller(umask=umask)
-    plain, _miss = rig.run(rig.probe, line, caller), rig.run(rig.shim, line)
+    plain, _miss = rig.run(rig.real, line, caller), rig.run(rig.shim, line)
     hit = rig.run(rig.shim, line, caller)
     assert rig.outcomes()[1:] == ["hit_local"]
     assert tree.differences(plain.left, hit.left) == {"content work/log-neuron-cc.txt"}
@@ -103,7 +114,7 @@ def test_caller_whose_directory_is_gone_gets_what_the_compiler_says(rig: Rig, wo
     stored = rig.run(rig.shim, line)
     assert (stored.status, len(rig.host.entries())) == (0, 1)
     gone = Caller(cwd_removed=True)
-    plain, behind = rig.run(rig.probe, line, gone), rig.run(rig.shim, line, gone)
+    plain, behind = rig.run(rig.real, line, gone), rig.run(rig.shim, line, gone)
     assert rig.outcomes() == ["compiled", "bad_command_line"]
     assert behind.status == plain.status != 0
     assert behind.err.endswith(plain.err)  # sh complains once more, before Python is started

@@ -82,7 +82,7 @@ def test_every_difference_has_its_reason() -> None:
 @pytest.mark.parametrize("name", LINES)
 def test_miss_is_like_no_shim(rig: Rig, name: str) -> None:
     line = LINES[name]
-    plain, miss = rig.run(rig.probe, line), rig.run(rig.shim, line)
+    plain, miss = rig.run(rig.real, line), rig.run(rig.shim, line)
     assert rig.outcomes() == ["compiled"]
     assert_same_to_the_caller(plain, miss)
     assert noticed(plain, miss) == {ACTIVE, PARENT}
@@ -91,7 +91,7 @@ def test_miss_is_like_no_shim(rig: Rig, name: str) -> None:
 @pytest.mark.parametrize("name", LINES)
 def test_hit_leaves_what_a_compile_leaves(rig: Rig, name: str) -> None:
     line = LINES[name]
-    plain, _miss, hit = rig.run(rig.probe, line), rig.run(rig.shim, line), rig.run(rig.shim, line)
+    plain, _miss, hit = rig.run(rig.real, line), rig.run(rig.shim, line), rig.run(rig.shim, line)
     assert rig.outcomes() == ["compiled", "hit_local"]
     assert hit.facts == {}
     assert (hit.status, hit.err) == (plain.status, plain.err) == (0, "")
@@ -102,7 +102,7 @@ def test_hit_leaves_what_a_compile_leaves(rig: Rig, name: str) -> None:
 
 
 def test_line_with_saved_temporaries_is_passed_on(rig: Rig) -> None:
-    plain, first, second = (rig.run(p, NKIPY) for p in (rig.probe, rig.shim, rig.shim))
+    plain, first, second = (rig.run(p, NKIPY) for p in (rig.real, rig.shim, rig.shim))
     assert rig.outcomes() == ["special_pipeline"] * 2
     assert "work/neuronxcc-*/file.neff" in plain.left
     for run in (first, second):
@@ -112,7 +112,7 @@ def test_line_with_saved_temporaries_is_passed_on(rig: Rig) -> None:
 
 def test_saved_temporaries_are_what_a_hit_lacks_where_that_is_allowed(rig: Rig) -> None:
     line = Line(NKIPY.words, variables={"NEFFCACHE_ALLOW_SAVETEMPS": "1"})
-    plain, miss, hit = (rig.run(p, line) for p in (rig.probe, rig.shim, rig.shim))
+    plain, miss, hit = (rig.run(p, line) for p in (rig.real, rig.shim, rig.shim))
     assert rig.outcomes() == ["compiled", "hit_local"]
     assert_same_to_the_caller(plain, miss)
     temporary = {name for name in plain.left if "neuronxcc-*" in name}
@@ -164,7 +164,7 @@ OUTCOMES = {
 @pytest.mark.parametrize("name", PASSED_ON)
 def test_command_that_is_no_sure_compile_is_passed_on(rig: Rig, name: str) -> None:
     line = PASSED_ON[name]
-    plain, first = rig.run(rig.probe, line), rig.run(rig.shim, line)
+    plain, first = rig.run(rig.real, line), rig.run(rig.shim, line)
     assert plain.status == line.status
     assert_same_to_the_caller(plain, first)
     assert noticed(plain, first) == {ACTIVE}
@@ -174,7 +174,7 @@ def test_command_that_is_no_sure_compile_is_passed_on(rig: Rig, name: str) -> No
 @pytest.mark.parametrize("name", FAILING)
 def test_failing_compile_fails_alike_each_time(rig: Rig, name: str) -> None:
     line = FAILING[name]
-    plain, first, second = (rig.run(p, line) for p in (rig.probe, rig.shim, rig.shim))
+    plain, first, second = (rig.run(p, line) for p in (rig.real, rig.shim, rig.shim))
     assert plain.status == line.status
     for run in (first, second):
         assert_same_to_the_caller(plain, run)

@@ -43,46 +43,52 @@ class Found:
 
     Attributes:
         name: as in RECORD, relative to the site-packages directory.
-        state: as it was just before it was judged; None: judge it again the next time.
+        state: as it was just before it was judged; None: not there, or not known any more.
         verdict: "size", "same", "missing", or the SHA-256 of content that is not RECORD's.
+        settled: whether its state, should it be met again, stands for that content.
     """
 
-    __slots__ = ("name", "state", "verdict")
+    __slots__ = ("name", "settled", "state", "verdict")
 
     def __init__(self, name: str, state: "State | None", verdict: str) -> None:
         self.name = name
         self.state = state
         self.verdict = verdict
+        self.settled = True
 
     @property
     def altered(self) -> bool:
         """Whether the file is not the one that was installed."""
         return self.verdict not in (_SIZE, _SAME)
 
+    def holds(self, now: "State | None") -> bool:
+        """Whether the verdict is still right for a file that is in this state now."""
+        return self.state == now and (now is not None or self.verdict == MISSING)
+
+    def line(self) -> str:
+        """As it is remembered."""
+        numbers = " ".join(map(str, self.state)) if self.state and self.settled else "-"
+        return f"{self.verdict}\t{numbers}\t{self.name}"
+
 
 class Contents:
     """What is known of all files of a package that RECORD lists as its own."""
 
-    __slots__ = ("_now", "found", "record", "site")
+    __slots__ = ("found", "record", "site")
 
     def __init__(self, site: str, record: str, found: "list[Found]") -> None:
         self.site = site
         self.record = record
         self.found = found
-        self._now: list[State | None] = []  # of files too young for the memory, for this call
 
     def holds(self) -> bool:
         """Whether no file has been touched since it was judged."""
-        return all(
-            found.state == _state(f"{self.site}/{found.name}")
-            for found in self.found
-            if found.state is not None or found.verdict == MISSING
-        )
+        return all(found.holds(_state(f"{self.site}/{found.name}")) for found in self.found)
 
     def serves(self, check: str) -> bool:
         """Whether this, remembered, is enough for a mode of checking."""
         known = check == STAT or all(found.verdict != _SIZE for found in self.found)
-        return known and all(f.state or f.verdict == MISSING for f in self.found) and self.holds()
+        return known and self.holds()
 
     def part(self) -> "list[tuple[str, bytes]]":
         """What the key says of it: nothing as long as every file is the one installed."""
@@ -92,9 +98,7 @@ class Contents:
     def text(self) -> bytes:
         """As it is remembered."""
         lines = [_FIRST_LINE, f"site {self.site}", f"record {self.record}"]
-        for found in self.found:
-            numbers = " ".join(map(str, found.state)) if found.state else "-"
-            lines.append(f"{found.verdict}\t{numbers}\t{found.name}")
+        lines += [found.line() for found in self.found]
         body = files.encode("\n".join(lines) + "\n")
         return body + f"end {files.digest(body)}\n".encode()
 
@@ -167,7 +171,7 @@ def _hex(text: bytes) -> str:
 
 
 def _rows(made: Identity, record: str) -> "list[_Row]":
-    path = made.record_file()
+    path = made.record
     try:
         lines = package.own_lines(files.read(path, _MOST))
         if files.digest(b"\n".join(lines)) != record:
@@ -181,18 +185,17 @@ def _rows(made: Identity, record: str) -> "list[_Row]":
 
 def _judge_all(made: Identity, record: str, mode: str, known: "Contents | None") -> Contents:
     before = {found.name: found for found in known.found} if known else {}
-    installed = _state(made.record_file())
+    installed = _state(made.record)
     found = []
     for row in _rows(made, record):
         old = before.get(row.name)
         state = _state(f"{made.site}/{row.name}")
-        if old is not None and state is not None and old.state == state:
-            if mode == STAT or old.verdict != _SIZE:
-                found.append(old)
-                continue
-        # In mode stat the first look at a file as old as RECORD itself is at its size alone.
-        new = old is None and state is not None and installed is not None
-        by_size = mode == STAT and new and state[3] <= installed[3]
+        if old and old.holds(state) and (mode == STAT or old.verdict != _SIZE):
+            found.append(old)
+            continue
+        # In mode stat the first look at a file no newer than RECORD is at its size alone.
+        first = mode == STAT and old is None
+        by_size = first and bool(state and installed and state[3] <= installed[3])
         found.append(_judge(made.site, row, not by_size, _no_tick))
     return Contents(made.site, record, found)
 
@@ -213,9 +216,9 @@ def _judge(site: str, row: _Row, read: bool, tick: "Callable[[], None]") -> Foun
         digest = _hash(path, state[2], tick)
     except OSError as error:
         raise Bypass(UNIDENTIFIED, f"{path}: {error.strerror}") from error
-    now = time.time_ns()
-    settled = max(state[3], state[4]) < now - _SETTLED and _state(path) == state
-    return Found(row.name, state if settled else None, _SAME if digest == row.digest else digest)
+    found = Found(row.name, state, _SAME if digest == row.digest else digest)
+    found.settled = max(state[3], state[4]) < time.time_ns() - _SETTLED
+    return found
 
 
 def _hash(path: str, size: int, tick: "Callable[[], None]") -> str:

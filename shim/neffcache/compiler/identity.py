@@ -1,16 +1,26 @@
 """World: which compiler a script starts, remembered as long as its files stand still."""
 
+import posix
+
 from neffcache import files
 from neffcache.invocation import Bypass
 
 PACKAGE = "neuronxcc"
-_FIRST_LINE = "neffcache-compiler 1"
+_FIRST_LINE = "neffcache-compiler 2"
 _MOST = 1 << 20
 UNIDENTIFIED = "compiler_unidentified"
+# Label of the part that holds the digest of the package's own RECORD lines.
+RECORD = "compiler record"
+# The mode of checking that believes RECORD.
+BELIEVE = "record"
+# So much of the end of a file on PYTHONPATH is searched: an archive lists its members there.
+_TAIL = 16 << 20
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from neffcache.compiler.contents import Contents
 
     State = tuple[int, int, int, int]
 
@@ -23,9 +33,11 @@ class Identity:
         parts: labelled parts for the key.
         watched: (path, state) of every file that was read for it; state None: not there.
         user_site: "X.Y" when the interpreter also looks in the user's site-packages, else "".
+        record: path of the package's RECORD; "" when the user vouches for it.
+        contents: what is known of the files that RECORD lists; None: it is believed.
     """
 
-    __slots__ = ("parts", "script", "user_site", "watched")
+    __slots__ = ("contents", "parts", "record", "script", "user_site", "watched")
 
     def __init__(
         self,
@@ -38,10 +50,19 @@ class Identity:
         self.parts = parts
         self.watched = watched
         self.user_site = user_site
+        self.record = ""
+        self.contents: Contents | None = None
+
+    @property
+    def site(self) -> str:
+        """The site-packages directory that holds the package."""
+        return files.parent(files.parent(self.record))
 
     def holds(self) -> bool:
         """Whether nothing that was read for it has changed since."""
-        return all(files.state(path) == state for path, state in self.watched)
+        if not all(files.state(path) == state for path, state in self.watched):
+            return False
+        return self.contents is None or self.contents.holds()
 
     def shadow(self, environ: "Mapping[bytes, bytes]") -> str:
         """What in this environment would put another package before it; "" when nothing."""
@@ -55,13 +76,15 @@ class Identity:
             base = files.decode(environ.get(b"PYTHONUSERBASE", b""))
             base = base or files.decode(environ.get(b"HOME", b"/nonexistent")) + "/.local"
             site = f"{base}/lib/python{self.user_site}/site-packages"
-            if _holds_package(site):
-                return f"the user's {site} holds {PACKAGE}"
+            for place in (site, *_added_to(site)):
+                if _holds_package(place):
+                    return f"the user's {place} holds {PACKAGE}"
         return ""
 
     def text(self) -> bytes:
         """As it is remembered."""
         lines = [_FIRST_LINE, f"script {self.script}", f"usersite {self.user_site}"]
+        lines.append(f"record {self.record}")
         lines += [f"part {label}\t{value.hex()}" for label, value in self.parts]
         for path, state in self.watched:
             numbers = " ".join(map(str, state)) if state else "absent"
@@ -70,13 +93,16 @@ class Identity:
         return body + f"end {files.digest(body)}\n".encode()
 
 
-def identify(script: str, environ: "Mapping[bytes, bytes]", memory: str = "") -> Identity:
+def identify(
+    script: str, environ: "Mapping[bytes, bytes]", memory: str = "", check: str = BELIEVE
+) -> Identity:
     """The identity of the compiler that a script starts, without starting it.
 
     Args:
         script: path of neuronx-cc.
         environ: the environment it will see.
         memory: directory of remembered identities; "" for none.
+        check: how far the package's files are held against its RECORD (see contents.check).
 
     Raises:
         Bypass: the package cannot be told with certainty.
@@ -92,6 +118,10 @@ def identify(script: str, environ: "Mapping[bytes, bytes]", memory: str = "") ->
     shadow = made.shadow(environ)
     if shadow:
         raise Bypass(UNIDENTIFIED, shadow)
+    if check != BELIEVE:
+        from neffcache.compiler import contents
+
+        contents.check(made, check, f"{place}.files" if place else "")
     return made
 
 
@@ -100,10 +130,44 @@ def named(text: str, script: str) -> Identity:
     return Identity(script, [("compiler", b"named " + files.encode(text))], [], "")
 
 
-def _holds_package(directory: str) -> bool:
-    return files.state(f"{directory}/{PACKAGE}") is not None or any(
-        files.state(f"{directory}/{PACKAGE}{suffix}") is not None for suffix in (".py", ".pyc")
-    )
+def _holds_package(place: str) -> bool:
+    """Whether a place on the module path has the package: a directory, or an archive of modules."""
+    try:
+        names = posix.listdir(place)
+    except NotADirectoryError:
+        return _mentions_package(place)
+    except OSError:
+        # One that cannot be listed can still be imported from.
+        return any(files.state(f"{place}/{PACKAGE}{suffix}") for suffix in ("", ".py", ".pyc"))
+    return any(name == PACKAGE or name.startswith(PACKAGE + ".") for name in names)
+
+
+def _mentions_package(path: str) -> bool:
+    try:
+        fd = files.open_read(path)
+    except OSError:
+        return False
+    try:
+        size = posix.fstat(fd).st_size
+        return PACKAGE.encode() in posix.pread(fd, _TAIL, max(size - _TAIL, 0))
+    except OSError:
+        return False
+    finally:
+        posix.close(fd)
+
+
+def _added_to(site: str) -> "list[str]":
+    """What the .pth files of a site-packages directory add to the module path."""
+    added = []
+    try:
+        for name in posix.listdir(site):
+            if name.endswith(".pth"):
+                for line in files.decode(files.read(f"{site}/{name}", _MOST)).split("\n"):
+                    if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                        added.append(files.join(site, line.rstrip()))
+    except OSError:
+        pass
+    return added
 
 
 def _recall(place: str, script: str) -> "Identity | None":
@@ -123,7 +187,8 @@ def _parse(text: str) -> Identity:
     if lines[0] != _FIRST_LINE:
         raise ValueError("unknown version")
     made = Identity(lines[1].partition(" ")[2], [], [], lines[2].partition(" ")[2])
-    for line in lines[3:-1]:
+    made.record = lines[3].partition(" ")[2]
+    for line in lines[4:-1]:
         head, _, tail = line.partition("\t")
         word, _, rest = head.partition(" ")
         if word == "part":

@@ -3,7 +3,7 @@
 import posix
 
 from neffcache import files
-from neffcache.compiler.identity import PACKAGE, UNIDENTIFIED, Identity
+from neffcache.compiler.identity import PACKAGE, RECORD, UNIDENTIFIED, Identity
 from neffcache.compiler.script import Script
 from neffcache.invocation import Bypass
 
@@ -137,10 +137,12 @@ def _identity(path: str, script: Script, prefix: _Prefix, site: str, watch: _Wat
         ("compiler", f"neuronx-cc {version}".encode()),
         ("compiler entry", files.encode(script.entry)),
         ("compiler python", prefix.version.encode()),
-        ("compiler record", record.encode()),
+        (RECORD, record.encode()),
         ("compiler requires", files.encode("\n".join(requires))),
     ]
-    return Identity(path, parts, watch.seen, prefix.version if prefix.user_site else "")
+    made = Identity(path, parts, watch.seen, prefix.version if prefix.user_site else "")
+    made.record = f"{dist}/RECORD"
+    return made
 
 
 def _is_directory(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Noun: the digest of an HLO graph at a level: raw, strict or canonical, never less safe than asked."""
+"""Noun: the digest of an HLO graph at a level: raw, strict or canonical; in doubt a safer one."""
 
 from neffcache import files
 from neffcache.graph import hlo_canonical, hlo_strict, wire
@@ -161,7 +161,8 @@ def _recognise(source: "Source") -> _Place:
     if _is_module(source, 0, source.size):
         return _Place("module", 0, source.size, [])
     for form, depth in (("proto", 1), ("snapshot", 2)):
-        begin, end, around = 0, source.size, []
+        begin, end = 0, source.size
+        around: list[tuple[int, int]] = []
         for level in range(depth):
             begin, end, others = _only(source, begin, end, alone=level == depth - 1)
             around += others
@@ -174,7 +175,8 @@ def _only(
     source: "Source", begin: int, end: int, *, alone: bool
 ) -> "tuple[int, int, list[tuple[int, int]]]":
     """The value of the one field 1 of a message, and the spans of its other fields."""
-    found, others = (0, 0), []
+    found = (0, 0)
+    others: list[tuple[int, int]] = []
     for tag, start, value, stop in hlo_strict.fields(source, begin, end):
         if tag == _WRAPPED and found == (0, 0):
             found = (value, stop)

@@ -110,9 +110,6 @@ class Canonical(hlo_strict.Strict):
         self._parameters = []
         self._fields = {}
 
-    def _is_rest(self, data: bytes, at: int, end: int) -> bool:
-        return False
-
     def computation_field(self, tag: int, start: int, value: int, stop: int) -> None:
         if tag not in known.COMPUTATION_KNOWN:
             raise Unsafe(f"unknown computation field {tag >> 3} of wire type {tag & 7}")
@@ -158,18 +155,13 @@ class Canonical(hlo_strict.Strict):
         limit = min(limit, self._next_custom(data, at))
         add, recall, number_of = self.sink.pieces.append, self._heads.get, int.from_bytes
         ids, ordered, keep = self._ids, self._order.append, self.kept
-        plain, parameter = self._plain, self._parameters.append
-        places = self.given or self._places
+        plain, parameter, places = self._plain, self._parameters.append, self.given or self._places
         width, mask, wanted = self._width
-        double = 2 * width
         try:
             while data[at] == 18 and at < limit:
-                size = data[at + 1]
-                begin = at + 2
-                if size > 127:
-                    size += (data[begin] << 7) - 128
-                    begin += 1
-                stop = begin + size
+                long = data[at + 1] > 127
+                begin = at + 2 + long
+                stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
                 opcode = begin + data[begin + 1] + 2
                 shape = opcode + data[opcode + 1] + 2
                 note = shape + data[shape + 1] + 2
@@ -187,9 +179,9 @@ class Canonical(hlo_strict.Strict):
                     tail += 3
                     if count == width:
                         refers = _ONE + ids[data[tail : tail + count]]
-                    elif count == double:
-                        middle = tail + width
-                        refers = _TWO + ids[data[tail:middle]] + ids[data[middle : tail + count]]
+                    elif count == width + width:
+                        first = ids[data[tail : tail + width]]
+                        refers = _TWO + first + ids[data[tail + width : tail + count]]
                     else:
                         refers = _references(_OPERANDS, data[tail : tail + count], ids)
                     tail += count
@@ -206,7 +198,7 @@ class Canonical(hlo_strict.Strict):
                     or stop > limit
                     or data[begin] != 10
                     or opcode - begin > 129
-                    or size > 16383
+                    or (long and data[at + 2] > 127)
                     or own < rest
                     or data[own + 1] != 2
                     or not (last in plain or self._is_plain(last))
@@ -217,8 +209,13 @@ class Canonical(hlo_strict.Strict):
                 place = len(ids).to_bytes(4, "little")
                 if kept[1] == 9 and kept[2:11] == _PARAMETER:
                     parameter(place + name[2:])
-                prefix = name if keep and name[2:] in keep else b""
-                add(prefix + kept + data[rest:own] + refers + called + last)
+                add(
+                    (name if keep and name[2:] in keep else b"")
+                    + kept
+                    + data[rest:own]
+                    + refers
+                    + last
+                )
                 ids[raw] = place
                 ordered(number)
                 at = stop

@@ -117,7 +117,7 @@ class Strict:
                 count += reached > at
                 at = reached
                 sink.relieve()
-            elif count and self._is_rest(data, at - base, end - base):
+            elif count and not self.canonical and self._is_rest(data, at - base, end - base):
                 self._others.append(data[at - base : end - base])
                 break
             if at < end:
@@ -172,12 +172,9 @@ class Strict:
         add, recall = self.sink.pieces.append, self._heads.get
         try:
             while data[at] == 18 and at < limit:
-                size = data[at + 1]
-                begin = at + 2
-                if size > 127:
-                    size += (data[begin] << 7) - 128
-                    begin += 1
-                stop = begin + size
+                long = data[at + 1] > 127
+                begin = at + 2 + long
+                stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
                 opcode = begin + data[begin + 1] + 2
                 shape = opcode + data[opcode + 1] + 2
                 note = shape + data[shape + 1] + 2
@@ -195,7 +192,7 @@ class Strict:
                     or data[begin] != 10
                     or opcode - begin > 129
                     or not kept
-                    or size > 16383
+                    or (long and data[at + 2] > 127)
                 ):
                     return at
                 add(data[begin:opcode] + kept + tail)
@@ -238,7 +235,8 @@ class Strict:
         body = self.source.read(begin, end)
         inner = wire.fields(body, 0, len(body))
         edits = self.edits(inner, lambda start, stop: body[start:stop], len(body))
-        parts, at = [], 0
+        parts: list[bytes] = []
+        at = 0
         for start, stop, new in edits:
             parts += (body[at:start], new)
             at = stop

@@ -1,4 +1,4 @@
-"""Noun: what of a graph is hashed: the kept bytes, and beside them where each piece of them ends."""
+"""Noun: what of a graph is hashed: the kept bytes, and beside them how long each piece is."""
 
 from neffcache import files
 

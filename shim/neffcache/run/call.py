@@ -49,7 +49,8 @@ class Job:
 class Plan:
     """A job understood: everything a look-up and a later keep need."""
 
-    __slots__ = ("call", "graph", "identity", "job", "key", "ran", "record", "store")
+    __slots__ = ("blocked", "call", "graph", "identity", "job", "key", "ran", "record", "store")
+    blocked: bool  # the files cannot be put in their places: no further answer can be, either
     job: Job
     call: "Invocation"
     store: "Store"
@@ -69,7 +70,7 @@ def compile_cached(job: Job) -> "int | None":
     """
     record = journal.Record()
     plan = Plan()
-    plan.job, plan.record, plan.ran = job, record, None
+    plan.job, plan.record, plan.ran, plan.blocked = job, record, None, False
     status: int | None = None
     try:
         status = _answer(plan)
@@ -137,11 +138,14 @@ def _open_store(job: Job) -> "Store":
 def _identity(job: Job, store: "Store") -> "Identity":
     if job.config.compiler_id:
         return identity.named(job.config.compiler_id, job.script)
-    return identity.identify(job.script, job.environ, f"{store.path}/{local.COMPILERS}")
+    memory = f"{store.path}/{local.COMPILERS}"
+    return identity.identify(job.script, job.environ, memory, job.config.compiler_check)
 
 
 def serve_stored(plan: Plan, outcome: str) -> bool:
     """Serve the call from the local store if it can; notes what goes wrong."""
+    if plan.blocked:
+        return False
     try:
         bundle = plan.store.get(plan.key.digest)
     except EntryError as error:
@@ -171,6 +175,7 @@ def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
         return False
     except OSError as error:
         record.note("restore_failed", str(error))
+        plan.blocked = True
         return False
     record.outcome = outcome
     record.set(saved_seconds=bundle.index.seconds, bytes=bundle.index.end)

@@ -120,7 +120,7 @@ class _Held:
 
 def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
     job = plan.job
-    if job.config.recache or not any(spec.reads for spec in specs):
+    if plan.blocked or job.config.recache or not any(spec.reads for spec in specs):
         return False
     from neffcache.cache import Reader
 
