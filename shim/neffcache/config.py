@@ -50,8 +50,8 @@ OPTIONS = (
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _PLACES = ("dir", "log", "compiler")
-# Of the options of type "choice", of which there is one.
-CHOICES = ("record", "stat", "content")
+# The words that each option of type "choice" may have.
+CHOICES = {"compiler_check": ("record", "stat", "content")}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -202,10 +202,15 @@ def _shown(name: str, origins: "dict[str, str]") -> str:
 
 
 def _parse(name: str, kind: str, text: str, origins: "dict[str, str]") -> object:
+    choices = CHOICES.get(name, ())
     try:
-        return _PARSERS[kind](text.strip())
+        value = _PARSERS[kind](text.strip())
+        if choices and value not in choices:
+            raise ValueError("unknown word")
     except ValueError as error:
-        raise SettingError(f"{_shown(name, origins)}={text}: {error}", _REMEDY[kind]) from None
+        remedy = _REMEDY[kind] + ", ".join(choices)
+        raise SettingError(f"{_shown(name, origins)}={text}: {error}", remedy) from None
+    return value
 
 
 def _bool(text: str) -> bool:
@@ -251,13 +256,6 @@ def _list(text: str) -> "tuple[str, ...]":
     return tuple(text.replace(",", " ").split())
 
 
-def _choice(text: str) -> str:
-    low = text.lower()
-    if low not in CHOICES:
-        raise ValueError("unknown")
-    return low
-
-
 _PARSERS: "dict[str, Callable[[str], object]]" = {
     "bool": _bool,
     "seconds": _seconds,
@@ -265,7 +263,7 @@ _PARSERS: "dict[str, Callable[[str], object]]" = {
     "path": _path,
     "list": _list,
     "text": str,
-    "choice": _choice,
+    "choice": str.lower,
 }
 _REMEDY = {
     "bool": "use 1/true/yes/on or 0/false/no/off",
@@ -274,5 +272,5 @@ _REMEDY = {
     "path": "use an absolute path",
     "list": "separate several by blanks or commas",
     "text": "use plain text",
-    "choice": f"use {', '.join(CHOICES[:-1])} or {CHOICES[-1]}",
+    "choice": "use one of ",
 }

@@ -19,17 +19,6 @@ LINGERS = '"$REAL" "$@" || exit; touch {name}.wrote; until [ -e {name}.go ]; do 
 NO_LOCKS = 'def _flock(_fd, _how=0):\n    raise NoLocks("on purpose")'
 
 
-def test_output_cut_short_while_it_is_kept_is_no_fault_of_the_store(contest: Contest) -> None:
-    """Another compile opens it for writing, which empties it, in the middle of our copying."""
-    lie = "def _pour(*_args):\n    raise OSError(5, 'became shorter while it was read')"
-    break_room(contest.host, "entry.build", f"{lie}\n\n\n_copy = _pour")
-    first = contest.start("first", LINGERS, "wrote")
-    second = contest.start("second", LINGERS, "wrote")
-    contest.let_go("first", first)
-    contest.let_go("second", second)
-    assert contest.host.outcomes() == ["output_contended"] * 2
-
-
 class Contest:
     """Compiles of different graphs to one output, each held where a test wants it."""
 

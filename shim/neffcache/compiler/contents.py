@@ -134,19 +134,17 @@ def compare(made: Identity, seconds: float) -> "tuple[list[Found], int]":
         Bypass: as `check` does.
     """
     deadline = time.monotonic() + seconds
-    altered: list[Found] = []
+    judged: list[Found] = []
     rows = _rows(made, dict(made.parts)[RECORD].decode())
 
     def tick() -> None:
         if time.monotonic() > deadline:
-            raise TimeIsUp(altered, done, len(rows))
+            raise TimeIsUp([found for found in judged if found.altered], len(judged), len(rows))
 
-    for done, row in enumerate(rows):
+    for row in rows:
         tick()
-        found = _judge(made.site, row, True, tick)
-        if found.altered:
-            altered.append(found)
-    return altered, len(rows)
+        judged.append(_judge(made.site, row, True, tick))
+    return [found for found in judged if found.altered], len(rows)
 
 
 class _Row:

@@ -158,16 +158,20 @@ def _mentions_package(path: str) -> bool:
 
 def _added_to(site: str) -> "list[str]":
     """What the .pth files of a site-packages directory add to the module path."""
-    added = []
+    added: list[str] = []
     try:
         for name in posix.listdir(site):
             if name.endswith(".pth"):
-                for line in files.decode(files.read(f"{site}/{name}", _MOST)).split("\n"):
-                    if line.strip() and not line.startswith(("#", "import ", "import\t")):
-                        added.append(files.join(site, line.rstrip()))
+                added += pth_lines(files.read(f"{site}/{name}", _MOST))
     except OSError:
         pass
-    return added
+    return [files.join(site, line) for line in added]
+
+
+def pth_lines(data: bytes) -> "list[str]":
+    """The lines of a .pth file that name places."""
+    lines = [line.rstrip() for line in files.decode(data).split("\n")]
+    return [line for line in lines if line and not line.startswith(("#", "import ", "import\t"))]
 
 
 def _recall(place: str, script: str) -> "Identity | None":

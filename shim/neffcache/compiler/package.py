@@ -3,7 +3,7 @@
 import posix
 
 from neffcache import files
-from neffcache.compiler.identity import PACKAGE, RECORD, UNIDENTIFIED, Identity
+from neffcache.compiler.identity import PACKAGE, RECORD, UNIDENTIFIED, Identity, pth_lines
 from neffcache.compiler.script import Script
 from neffcache.invocation import Bypass
 
@@ -98,12 +98,10 @@ class _Prefix:
         for name in sorted(posix.listdir(site)):
             if not name.endswith(".pth"):
                 continue
-            text = files.decode(files.read(self._watch(f"{site}/{name}"), _MOST_TEXT))
-            for line in text.split("\n"):
-                if line.strip() and not line.startswith(("#", "import ", "import\t")):
-                    path = self._watch(files.join(site, line.rstrip()))
-                    if _is_directory(path):
-                        added.append(path)
+            for line in pth_lines(files.read(self._watch(f"{site}/{name}"), _MOST_TEXT)):
+                path = self._watch(files.join(site, line))
+                if _is_directory(path):
+                    added.append(path)
         return added
 
 

@@ -185,11 +185,10 @@ class Canonical(hlo_strict.Strict):
                     else:
                         refers = _references(_OPERANDS, data[tail : tail + count], ids)
                     tail += count
-                calls = 3 + data[tail + 2] if data[tail] == 0xB2 and data[tail + 1] == 2 else 0
-                called = (
-                    _references(_CALLED, data[tail + 3 : tail + calls], places) if calls else b""
-                )
-                tail += calls
+                if data[tail] == 0xB2 and data[tail + 1] == 2:
+                    count = data[tail + 2]
+                    tail += 3 + count
+                    refers += _references(_CALLED, data[tail - count : tail], places)
                 last = data[tail:stop]
                 if (
                     not kept
