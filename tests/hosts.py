@@ -86,9 +86,7 @@ class Host:
             stderr=subprocess.PIPE,
         )
 
-    def cc(
-        self, cwd: Path, *argv: str | bytes, variables: Mapping[str, str] | None = None
-    ) -> Done:
+    def cc(self, cwd: Path, *argv: str | bytes, variables: Mapping[str, str] | None = None) -> Done:
         """Run `neuronx-cc` to its end."""
         return finish(self.start(cwd, *argv, variables=variables))
 
@@ -116,8 +114,8 @@ class Host:
         return [json.loads(line) for line in path.read_text().splitlines()]
 
     def outcomes(self) -> list[str]:
-        """The outcome of every call so far, oldest first."""
-        return [str(record["outcome"]) for record in self.journal()]
+        """The outcome of every call so far, oldest first; an uploader's line has none."""
+        return [str(record["outcome"]) for record in self.journal() if record["outcome"]]
 
     def notes(self) -> list[str]:
         """The ids of all notes so far."""

@@ -38,6 +38,10 @@ OPTIONS = (
         "record",
         "what tells that the compiler's files are those of its RECORD: record, stat or content",
     ),
+    ("key_level", "choice", "strict", "how far graphs are normalised: raw, strict or canonical"),
+    ("key_bytecode", "choice", "raw", "MLIR bytecode: raw, or strip: a parser drops its locations"),
+    ("key_ignore_env", "list", "", "variables to leave out of the key (NAME or BEGINNING*)"),
+    ("key_extra_env", "list", "", "further variables to put into the key (NAME or BEGINNING*)"),
     ("target", "text", "", "what a missing --target stands for on this host, for the key"),
     (
         "allow_savetemps",
@@ -51,7 +55,11 @@ _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _PLACES = ("dir", "log", "compiler")
 # The words that each option of type "choice" may have.
-CHOICES = {"compiler_check": ("record", "stat", "content")}
+CHOICES = {
+    "compiler_check": ("record", "stat", "content"),
+    "key_bytecode": ("raw", "strip"),
+    "key_level": ("raw", "strict", "canonical"),
+}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -70,6 +78,10 @@ class Config:
         "dir",
         "disable",
         "keep_log",
+        "key_bytecode",
+        "key_extra_env",
+        "key_ignore_env",
+        "key_level",
         "log",
         "max_size",
         "origins",
@@ -91,6 +103,10 @@ class Config:
     dir: str
     disable: bool
     keep_log: bool
+    key_bytecode: str
+    key_extra_env: "tuple[str, ...]"
+    key_ignore_env: "tuple[str, ...]"
+    key_level: str
     log: str
     max_size: int
     readonly: bool

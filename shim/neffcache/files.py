@@ -82,6 +82,14 @@ def state(path: str) -> "tuple[int, int, int, int] | None":
 _makers: "dict[bool, Callable[[], Hash]]" = {}
 
 
+def mode(path: str) -> int:
+    """st_mode of a path, links followed; 0 when it is not there."""
+    try:
+        return posix.stat(path).st_mode
+    except (OSError, ValueError):
+        return 0
+
+
 def new_hash(size: int) -> "Hash":
     """A SHA-256 object for about `size` bytes."""
     small = size < SMALL

@@ -32,7 +32,8 @@ def total(found: Iterator[dict[str, Any]]) -> Counts:
     amounts = dict.fromkeys(_AMOUNTS, 0.0)
     since = 0.0
     for record in found:
-        outcomes[record["outcome"]] = outcomes.get(record["outcome"], 0) + 1
+        if record["outcome"]:  # no call has none: what the uploader noticed
+            outcomes[record["outcome"]] = outcomes.get(record["outcome"], 0) + 1
         for name in note_ids(record):
             notes[name] = notes.get(name, 0) + 1
         for name in _AMOUNTS:

@@ -27,7 +27,8 @@ _PATIENCE = 4
 def records(directory: str) -> Iterator[dict[str, Any]]:
     """Every call that the journal still holds, the newest last.
 
-    Torn and foreign lines are left out: each record is an object with a text `outcome`.
+    Torn and foreign lines are left out: each record is an object with a text `outcome`; so are
+    those of the uploader, which have an empty one.
 
     Raises:
         OSError: the journal is there but cannot be read.
@@ -36,7 +37,7 @@ def records(directory: str) -> Iterator[dict[str, Any]]:
     for file in (old, current):
         if file is not None:
             with file:
-                yield from _records(file)
+                yield from (record for record in _records(file) if record["outcome"])
 
 
 def counts(directory: str) -> Counts:

@@ -1,6 +1,6 @@
 """Noun: the key: a digest over labelled parts, and the list of parts that explains it."""
 
-from neffcache import environment, files
+from neffcache import files
 from neffcache.graph import raw
 from neffcache.invocation import Bypass
 
@@ -9,7 +9,7 @@ FORMAT = 1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from neffcache.invocation import Invocation
 
@@ -57,40 +57,50 @@ def combine(parts: "Sequence[tuple[str, str]]") -> str:
 
 def compute(
     call: "Invocation",
+    graph: "raw.Graph",
     compiler: "Sequence[tuple[str, bytes]]",
-    environ: "Mapping[bytes, bytes]",
+    around: "Sequence[tuple[str, bytes]]",
     target: str = "",
-) -> "tuple[Key, raw.Graph]":
-    """The key of a compile, and the graph as read.
+) -> Key:
+    """The key of a compile.
 
     Args:
         call: the compile.
+        graph: what its graph says; notes when a file in the key last changed.
         compiler: labelled parts that identify the compiler.
-        environ: the environment the compiler will see.
+        around: labelled parts for the environment that the compiler will see.
         target: what a missing --target stands for.
 
     Raises:
-        Bypass: the graph or a file that an option names cannot be part of a key.
+        Bypass: a file that an option or a variable names cannot be part of a key.
     """
-    graph = raw.read(call.graph)
     parts = [Part(label, value) for label, value in compiler]
-    parts.append(Part("graph", f"{graph.level} {graph.form} {graph.digest}".encode()))
+    parts.append(Part("graph", files.encode(graph.text())))
     if not call.target:
         parts.append(Part("target", files.encode(target)))
     parts += [Part("option", files.encode(option)) for option in call.options]
-    parts += named_files(call, graph)
-    for name, value in environment.relevant(environ):
-        parts.append(Part("env " + files.decode(name), value))
-    return Key(parts), graph
+    parts += [_content(name, path, graph) for name, path in call.named_files]
+    for label, value in around:
+        parts.append(Part(label, value))
+        path = _named_file(call, label, value)
+        if path:
+            parts.append(_content(label, path, graph))
+    return Key(parts)
 
 
-def named_files(call: "Invocation", graph: raw.Graph) -> "list[Part]":
-    """The parts for files that option values name: their content, not their path; the last wins."""
-    parts = []
-    for option, path in call.named_files:
-        try:
-            graph.changed = max(graph.changed, raw.changed(path))
-            parts.append(Part("file " + option, raw.hash_file(path)[0].encode()))
-        except OSError as error:
-            raise Bypass("graph_unreadable", f"{path}: {error.strerror}") from error
-    return parts
+def _content(name: str, path: str, graph: "raw.Graph") -> Part:
+    """The part for a file that an option's or a variable's value names: what is in it."""
+    try:
+        graph.changed = max(graph.changed, raw.changed(path))
+        return Part("file " + name, raw.hash_file(path)[0].encode())
+    except OSError as error:
+        raise Bypass(raw.UNREADABLE, f"{path}: {error.strerror}") from error
+
+
+def _named_file(call: "Invocation", label: str, value: bytes) -> str:
+    """The file that a variable's value names; XLA takes flags from one without a directory, too."""
+    if b"/" not in value and label != "env XLA_FLAGS":
+        return ""
+    path = files.join(call.cwd, files.decode(value))
+    state = files.mode(path)
+    return path if files.is_regular(state) else ""

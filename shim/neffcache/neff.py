@@ -3,6 +3,8 @@
 import struct
 import zlib
 
+from neffcache.payload import Payload
+
 HEADER = 1024
 # One of these stands in every NEFF.
 LANDMARKS = (b"neff.json", b"kelf-0.json", b"sg00/def.json")
@@ -19,7 +21,8 @@ class Check:
         self._head = b""
         self._left = 0
         self._gunzip: zlib._Decompress | None = None
-        self._tar = _TarWalk()
+        self._payload = Payload()
+        self._tar = _TarWalk(self._payload)
         self._problem = ""
         self._started = False
 
@@ -48,6 +51,10 @@ class Check:
             return "the compressed data ends early"
         return self._tar.finish()
 
+    def payload(self) -> str:
+        """The digest of its payload (see Payload), of a complete file."""
+        return self._payload.digest()
+
     def _read_header(self) -> str:
         header_size, data_size = struct.unpack_from("<QQ", self._head, 8)
         if header_size != HEADER:
@@ -55,6 +62,7 @@ class Check:
         if data_size == 0 or HEADER + data_size > self._size:
             return f"{data_size} bytes of data in a file of {self._size}"
         self._left = data_size
+        self._payload.header(self._head)
         return ""
 
     def _body(self, data: bytes) -> None:
@@ -82,11 +90,13 @@ class Check:
 
 
 class _TarWalk:
-    """Steps over a tar's members without keeping any."""
+    """Steps over a tar's members without keeping any; shows them to the payload."""
 
-    def __init__(self) -> None:
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
         self._pending = b""
-        self._skip = 0
+        self._skip = 0  # bytes up to the next member: content, then padding
+        self._content = 0
         self._found = False
         self._ended = False
         self._problem = ""
@@ -95,15 +105,25 @@ class _TarWalk:
         """The next bytes of the tar."""
         while data and not self._ended and not self._problem:
             if self._skip:
-                step = min(self._skip, len(data))
-                self._skip -= step
-                data = data[step:]
+                data = data[self._pass(data) :]
                 continue
             need = _BLOCK - len(self._pending)
             self._pending, data = self._pending + data[:need], data[need:]
             if len(self._pending) == _BLOCK:
                 self._member(self._pending)
                 self._pending = b""
+
+    def _pass(self, data: bytes) -> int:
+        """Take bytes of a member: how many."""
+        step = min(self._skip, len(data))
+        self._skip -= step
+        if self._content:
+            own = min(step, self._content)
+            self._content -= own
+            self._payload.content(data[:own])
+            if not self._content:
+                self._payload.end()
+        return step
 
     def finish(self) -> str:
         """What is wrong, or ""."""
@@ -130,6 +150,10 @@ class _TarWalk:
         name = block[:100].rstrip(b"\0")
         self._found = self._found or name.removeprefix(b"./") in LANDMARKS
         self._skip = -(-size // _BLOCK) * _BLOCK
+        self._content = size
+        self._payload.member(block, size)
+        if not size:
+            self._payload.end()
 
 
 def _number(field: bytes) -> int:

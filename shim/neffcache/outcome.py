@@ -56,6 +56,7 @@ NOTES = (
     ("no_locks", "the file system has no working locks: not waited"),
     ("queue_failed", "the entry could not be queued for its remotes"),
     ("recache", "stored answers were passed over on request"),
+    ("nondeterministic", "two compiles of one key gave different results"),
 )
 
 

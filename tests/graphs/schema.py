@@ -9,6 +9,7 @@ from typing import Any
 
 import jaxlib
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 _ROOT = "xla/service/hlo.proto"
 # Fields of a FileDescriptorProto; behind them in the library lies something else.
@@ -48,7 +49,7 @@ def _extract(data: mmap.mmap, name: str) -> Any:
         body = data[start : start + 400_000]
         try:
             found = descriptor_pb2.FileDescriptorProto.FromString(body[: _end(body)])
-        except Exception:  # noqa: BLE001  # another place where the name stands
+        except DecodeError:  # another place where the name stands
             continue
         if found.message_type or found.enum_type:
             return found

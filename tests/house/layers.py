@@ -12,7 +12,7 @@ FLOORS = {
         ("errors", "outcome", "files", "kernel", "locks", "processes", "start", "version"), 0
     ),
     **dict.fromkeys(("invocation", "flags", "environment", "graph", "key"), 1),
-    **dict.fromkeys(("entry", "neff", "native"), 1),
+    **dict.fromkeys(("entry", "neff", "native", "payload"), 1),
     **dict.fromkeys(("config", "compiler", "store", "remote"), 2),
     **dict.fromkeys(
         (
@@ -24,6 +24,7 @@ FLOORS = {
             "journal_totals",
             "queue",
             "lease",
+            "ledger",
             "trust",
         ),
         2,

@@ -113,6 +113,15 @@ def _umask() -> int:
     raise AssertionError("this kernel does not show the umask")
 
 
+def test_salt_is_a_compiler_that_is_not_deterministic(cc: Compiler, graph: Path) -> None:
+    salts = ("", "a", "a", "b")
+    seen = [neff.info(str(cc.compile(graph, FAKE="1", SALT=salt))) for salt in salts]
+    digests = [info.pop("optimized_hlo_sha256") for info in seen]
+    assert digests[1] == digests[2]
+    assert len(set(digests)) == 3
+    assert all(info == seen[0] for info in seen)
+
+
 @pytest.mark.parametrize("wrapped", ["none", "foreign"])
 def test_a_wrapper_that_does_not_fit(cc: Compiler, graph: Path, wrapped: str) -> None:
     out = cc.compile(graph, "--enable-internal-neff-wrapper", WRAPPED=wrapped, FAKE="1")

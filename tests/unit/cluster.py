@@ -1,4 +1,4 @@
-"""The environment of each rank of a job on 2 nodes × 4 ranks: Slurm starts torchrun on each."""
+"""The environment of each rank of a job on 2 nodes with 4 ranks: Slurm starts torchrun on each."""
 
 from __future__ import annotations
 

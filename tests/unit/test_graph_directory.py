@@ -11,6 +11,7 @@ import pytest
 
 from neffcache.graph import directory, raw
 from neffcache.invocation import Bypass
+from waiting import until
 
 
 @dataclass
@@ -163,11 +164,22 @@ def test_too_many_files_have_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         digest(path)
 
 
+def _let_the_clock_tick(tmp_path: Path, since: int) -> None:
+    """Until a change of a file would show: file systems count in ticks of some milliseconds."""
+
+    def ticked() -> bool:
+        (tmp_path / "probe").write_bytes(b"")
+        return (tmp_path / "probe").stat().st_ctime_ns > since
+
+    until(ticked)
+
+
 def test_content_that_was_swapped_and_put_back_shows(tmp_path: Path) -> None:
     path = model(tmp_path / "m")
     before = digest(path)
     weight = path / "weights/w0.npy"
     status = weight.stat()
+    _let_the_clock_tick(tmp_path, before.changed)
     weight.write_bytes(b"ZERO")
     weight.write_bytes(b"zero")
     os.utime(weight, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -181,6 +193,7 @@ def test_a_link_that_was_pointed_elsewhere_and_back_shows(tmp_path: Path) -> Non
     link.rename(blob)
     link.symlink_to(blob)
     before = digest(path)
+    _let_the_clock_tick(tmp_path, before.changed)
     for target in ("w1.npy", str(blob)):
         link.unlink()
         link.symlink_to(target)

@@ -33,6 +33,10 @@ class Files:
         self.asked: list[tuple[bytes, bytes]] = []
 
     def __call__(self, target: bytes, config: bytes) -> bytes | None:
+        if target == b"custom_call":  # any other string in a text with calls
+            if config.startswith(b"/"):
+                raise Bypass("graph_custom_code", "names a file")
+            return None
         self.asked.append((target, config))
         name = config.decode().rpartition("/")[2]
         if name == "none":
@@ -122,6 +126,52 @@ def test_a_call_that_is_not_understood_has_no_key(what: str, level: str) -> None
     with pytest.raises(Bypass) as caught:
         digest(ODD[what].replace("CONFIG", "/a/k"), files, level)
     assert caught.value.outcome == "graph_custom_code"
+
+
+OTHER = PRETTY.replace("AwsNeuronCustomNativeKernel", "Sharding").replace("NeuronCustomOp", "")
+
+
+@pytest.mark.parametrize("level", ["strict", "raw"])
+def test_another_call_that_names_a_file_has_no_key(level: str) -> None:
+    for config in ("/a/k", r"\2Fa/k"):
+        with pytest.raises(Bypass, match="names a file"):
+            digest(OTHER.replace("CONFIG", config), Files(), level)
+
+
+def test_another_call_without_a_file_is_no_matter() -> None:
+    found = digest(OTHER.replace("CONFIG", "{a/b}"), Files())
+    assert (found.level, found.reasons) == ("strict", ())
+
+
+def test_a_configuration_on_another_line_counts_too() -> None:
+    with pytest.raises(Bypass, match="names a file"):
+        digest(OTHER.replace("{api", "{\napi").replace("CONFIG", "/a/k"), Files())
+
+
+def test_a_path_without_any_call_is_no_matter() -> None:
+    text = OTHER.replace("custom_call", "other").replace("CONFIG", "/a/k")
+    assert digest(text, Files()).level == "strict"
+
+
+def test_a_doubtful_text_with_a_call_has_no_key() -> None:
+    assert digest(OTHER.replace("custom_call", "other") + "x //\n", Files()).level == "raw"
+    with pytest.raises(Bypass, match="a comment"):
+        digest(OTHER + "x //\n", Files())
+
+
+@pytest.mark.parametrize(("string", "fine"), [("0xAB", True), ("/tmp", False), ("abc", False)])
+def test_a_long_string_beside_a_call(
+    string: str, fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlir_text, "_LONG", 1000)
+    monkeypatch.setattr("neffcache.files.CHUNK", 500)
+    text = OTHER + f'  %c = constant dense<"{string * 1000}"> : tensor<9xf32> loc(#loc)\n'
+    assert digest(text.replace("custom_call", "other"), Files()).level == "strict"
+    if fine:
+        assert digest(text, Files()).level == "strict"
+    else:
+        with pytest.raises(Bypass, match="too long"):
+            digest(text, Files())
 
 
 def test_the_watch_sees_a_name_in_any_parts() -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from neffcache import journal_counts
 from neffcache.cli import text
 from neffcache.cli.stats import words
+from neffcache.payload import UNKNOWN
 
 if TYPE_CHECKING:
     from neffcache.cli.calls import Nearest
     from neffcache.cli.explain import Explained
+    from neffcache.ledger import Compile
 
 __all__ = ["call", "notes", "words"]
 _FACTS = (("graph", "graph"), ("output", "output"), ("cwd", "directory"), ("remote", "remote"))
@@ -20,7 +22,7 @@ _MOST_DIFFERENCES = 20
 
 def call(one: Explained) -> str:
     """The lines about one call, ending with a newline."""
-    lines = [*_head(one), *_notes(one.record), *_facts(one), *_parts(one)]
+    lines = [*_head(one), *_notes(one.record), *_facts(one), *_compiles(one), *_parts(one)]
     if one.nearest:
         lines += _nearest(one.nearest)
     elif one.parts and "outcome" in one.record and not one.stored:
@@ -68,6 +70,33 @@ def _facts(one: Explained) -> list[str]:
         there = "in the local store" if one.stored else "not in the local store"
         rows.append(("key", f"{one.key} ({there})"))
     return text.table([(title, text.short(value, 600)) for title, value in rows])
+
+
+def _compiles(one: Explained) -> list[str]:
+    """Every compile of the key that is known, when there were several."""
+    if len(one.compiles) < 2:
+        return []
+    found = sorted(one.compiles, key=lambda compiled: compiled.created)
+    payloads = {compiled.payload for compiled in found} - {UNKNOWN}
+    verdict = "with the same result" if len(payloads) < 2 else f"with {len(payloads)} results"
+    makers = text.count(
+        len({compiled.maker for compiled in found}), "host or user", "hosts or users"
+    )
+    rows = [
+        (
+            text.moment(c.created),
+            f"NEFF {c.neff[:16]}",
+            f"payload {_payload(c)}",
+            f"by {c.maker[:8]}",
+        )
+        for c in found
+    ]
+    head = f"  compiled {text.count(len(found), 'time')} by {makers}, {verdict}"
+    return [head, *text.table(rows, "    ")]
+
+
+def _payload(one: Compile) -> str:
+    return "not known" if one.payload == UNKNOWN else one.payload[:16]
 
 
 def _parts(one: Explained) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from neffcache import outcome
+from neffcache import ledger, outcome
 from neffcache.cli import calls, describe, hints, parts
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.stats import kind
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from neffcache.cli.calls import Nearest
     from neffcache.cli.parts import Part
+    from neffcache.ledger import Compile
     from neffcache.store.local import Store
 
 EXAMPLE = "neffcache explain --last 3"
@@ -31,6 +32,7 @@ class Explained:
         parts: of the key, each with a hint when its value looks accidental ("" otherwise).
         stored: whether the local store has an entry of the key now.
         nearest: for a miss, the stored entry that differs least.
+        compiles: of this key, as far as the ledger has them: none if it was compiled once.
     """
 
     record: dict[str, Any]
@@ -38,6 +40,7 @@ class Explained:
     parts: list[tuple[Part, str]]
     stored: bool
     nearest: Nearest | None
+    compiles: list[Compile]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +94,7 @@ def explain(
         [(part, hints.look(part.label, part.text or "", host)) for part in found],
         calls.is_stored(key, store),
         calls.nearest(key or "", found, directory, store) if missed and found else None,
+        ledger.compiles_of(store, key) if store and key else [],
     )
 
 
@@ -114,6 +118,7 @@ def as_data(one: Explained) -> dict[str, Any]:
         "stored": one.stored,
         "parts": [asdict(part) | {"hint": hint or None} for part, hint in one.parts],
         "nearest": None,
+        "compiles": [_compile(compiled) for compiled in one.compiles],
     }
     if one.nearest:
         made["nearest"] = {
@@ -125,6 +130,10 @@ def as_data(one: Explained) -> dict[str, Any]:
             "differences": [_difference(found) for found in one.nearest.differences],
         }
     return made
+
+
+def _compile(one: Compile) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in ("maker", "neff", "payload", "created", "version")}
 
 
 def _difference(found: parts.Difference) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 
 from neffcache import files
 from neffcache.compiler import package
-from neffcache.compiler.identity import RECORD, UNIDENTIFIED, Identity
+from neffcache.compiler.identity import RECORD, UNIDENTIFIED, Identity, parse_stamp, stamp
 from neffcache.invocation import Bypass
 
 STAT, CONTENT = "stat", "content"
@@ -24,8 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # device, inode, size, mtime and ctime in ns
-    State = tuple[int, int, int, int, int]
+    from neffcache.compiler.identity import Stamp
 
 
 class TimeIsUp(Exception):
@@ -50,7 +49,7 @@ class Found:
 
     __slots__ = ("name", "settled", "state", "verdict")
 
-    def __init__(self, name: str, state: "State | None", verdict: str) -> None:
+    def __init__(self, name: str, state: "Stamp | None", verdict: str) -> None:
         self.name = name
         self.state = state
         self.verdict = verdict
@@ -61,7 +60,7 @@ class Found:
         """Whether the file is not the one that was installed."""
         return self.verdict not in (_SIZE, _SAME)
 
-    def holds(self, now: "State | None") -> bool:
+    def holds(self, now: "Stamp | None") -> bool:
         """Whether the verdict is still right for a file that is in this state now."""
         return self.state == now and (now is not None or self.verdict == MISSING)
 
@@ -83,7 +82,7 @@ class Contents:
 
     def holds(self) -> bool:
         """Whether no file has been touched since it was judged."""
-        return all(found.holds(_state(f"{self.site}/{found.name}")) for found in self.found)
+        return all(found.holds(stamp(f"{self.site}/{found.name}")) for found in self.found)
 
     def serves(self, check: str) -> bool:
         """Whether this, remembered, is enough for a mode of checking."""
@@ -183,11 +182,11 @@ def _rows(made: Identity, record: str) -> "list[_Row]":
 
 def _judge_all(made: Identity, record: str, mode: str, known: "Contents | None") -> Contents:
     before = {found.name: found for found in known.found} if known else {}
-    installed = _state(made.record)
+    installed = stamp(made.record)
     found = []
     for row in _rows(made, record):
         old = before.get(row.name)
-        state = _state(f"{made.site}/{row.name}")
+        state = stamp(f"{made.site}/{row.name}")
         if old and old.holds(state) and (mode == STAT or old.verdict != _SIZE):
             found.append(old)
             continue
@@ -205,7 +204,7 @@ def _no_tick() -> None:
 def _judge(site: str, row: _Row, read: bool, tick: "Callable[[], None]") -> Found:
     """Look at one file: at its size, then if need be at its content."""
     path = f"{site}/{row.name}"
-    state = _state(path)
+    state = stamp(path)
     if state is None:
         return Found(row.name, None, MISSING)
     if not read and row.digest and state[2] == row.size:
@@ -231,14 +230,6 @@ def _hash(path: str, size: int, tick: "Callable[[], None]") -> str:
     return made.hexdigest()
 
 
-def _state(path: str) -> "State | None":
-    try:
-        found = posix.stat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
 def _recall(place: str, site: str, record: str) -> "Contents | None":
     """What was remembered of this package, whether or not it still holds."""
     try:
@@ -258,8 +249,7 @@ def _parse(line: str) -> Found:
     verdict, numbers, name = line.split("\t", 2)
     if numbers == "-":
         return Found(name, None, verdict)
-    device, inode, size, mtime, ctime = map(int, numbers.split(" "))
-    return Found(name, (device, inode, size, mtime, ctime), verdict)
+    return Found(name, parse_stamp(numbers), verdict)
 
 
 def _remember(place: str, known: Contents) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from neffcache.compiler.contents import Contents
 
-    State = tuple[int, int, int, int]
+    # device, inode, size, mtime and ctime in ns
+    Stamp = tuple[int, int, int, int, int]
 
 
 class Identity:
@@ -31,7 +32,7 @@ class Identity:
     Attributes:
         script: path of the neuronx-cc script.
         parts: labelled parts for the key.
-        watched: (path, state) of every file that was read for it; state None: not there.
+        watched: (path, stamp) of every file that was read for it; stamp None: not there.
         user_site: "X.Y" when the interpreter also looks in the user's site-packages, else "".
         record: path of the package's RECORD; "" when the user vouches for it.
         contents: what is known of the files that RECORD lists; None: it is believed.
@@ -43,7 +44,7 @@ class Identity:
         self,
         script: str,
         parts: "list[tuple[str, bytes]]",
-        watched: "list[tuple[str, State | None]]",
+        watched: "list[tuple[str, Stamp | None]]",
         user_site: str,
     ) -> None:
         self.script = script
@@ -60,7 +61,7 @@ class Identity:
 
     def holds(self) -> bool:
         """Whether nothing that was read for it has changed since."""
-        if not all(files.state(path) == state for path, state in self.watched):
+        if not all(stamp(path) == state for path, state in self.watched):
             return False
         return self.contents is None or self.contents.holds()
 
@@ -198,15 +199,23 @@ def _parse(text: str) -> Identity:
         if word == "part":
             made.parts.append((rest, bytes.fromhex(tail)))
         else:
-            made.watched.append((tail, _state(rest)))
+            made.watched.append((tail, None if rest == "absent" else parse_stamp(rest)))
     return made
 
 
-def _state(text: str) -> "State | None":
-    if text == "absent":
+def stamp(path: str) -> "Stamp | None":
+    """What moves whenever a file is written to, its times put back or not; None: not there."""
+    try:
+        found = posix.stat(path)
+    except OSError:
         return None
-    device, inode, size, mtime = map(int, text.split(" "))
-    return (device, inode, size, mtime)
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def parse_stamp(text: str) -> "Stamp":
+    """A stamp as it is written. Raises ValueError."""
+    device, inode, size, mtime, ctime = map(int, text.split(" "))
+    return (device, inode, size, mtime, ctime)
 
 
 def _remember(place: str, made: Identity) -> None:

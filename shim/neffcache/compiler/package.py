@@ -3,7 +3,7 @@
 import posix
 
 from neffcache import files
-from neffcache.compiler.identity import PACKAGE, RECORD, UNIDENTIFIED, Identity, pth_lines
+from neffcache.compiler.identity import PACKAGE, RECORD, UNIDENTIFIED, Identity, pth_lines, stamp
 from neffcache.compiler.script import Script
 from neffcache.invocation import Bypass
 
@@ -11,15 +11,19 @@ _DIST = "neuronx_cc-"
 _MOST_RECORD = 64 << 20
 _MOST_TEXT = 4 << 20
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.compiler.identity import Stamp
+
 
 class _Watch:
     """Collects what was looked at, as it was just before."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, tuple[int, int, int, int] | None]] = []
+        self.seen: list[tuple[str, Stamp | None]] = []
 
     def __call__(self, path: str) -> str:
-        self.seen.append((path, files.state(path)))
+        self.seen.append((path, stamp(path)))
         return path
 
 

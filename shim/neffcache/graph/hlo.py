@@ -1,9 +1,10 @@
 """Noun: the digest of an HLO graph at a level: raw, strict or canonical; in doubt a safer one."""
 
 from neffcache import files
-from neffcache.graph import hlo_canonical, hlo_strict, wire
+from neffcache.graph import hlo_canonical, hlo_ids, hlo_strict, wire
 from neffcache.graph.hlo_fields import COMPUTATION, INSTRUCTION, OPCODE, Unsafe
 from neffcache.graph.sink import Sink
+from neffcache.graph.source import fields
 from neffcache.invocation import Bypass
 
 RAW, STRICT, CANONICAL = "raw", "strict", "canonical"
@@ -122,7 +123,7 @@ def _canonical(source: "Source", place: _Place, resolve: "Resolve") -> str:
             walker.walk(place.begin, place.end)
             if walker.words <= walker.kept:
                 return _finished(source, place, sink)
-        except hlo_canonical.Later:
+        except hlo_ids.Later:
             if given:
                 raise
             walker.find_computations(place.begin, place.end)
@@ -177,7 +178,7 @@ def _only(
     """The value of the one field 1 of a message, and the spans of its other fields."""
     found = (0, 0)
     others: list[tuple[int, int]] = []
-    for tag, start, value, stop in hlo_strict.fields(source, begin, end):
+    for tag, start, value, stop in fields(source, begin, end):
         if tag == _WRAPPED and found == (0, 0):
             found = (value, stop)
         elif alone or tag not in _AROUND or len(others) >= _MOST_FIELDS:
@@ -190,7 +191,7 @@ def _only(
 def _is_module(source: "Source", begin: int, end: int) -> bool:
     """Whether the first computation's first instruction has an opcode as XLA spells them."""
     for tag in (COMPUTATION, INSTRUCTION, OPCODE):
-        for found, _start, value, stop in hlo_strict.fields(source, begin, end):
+        for found, _start, value, stop in fields(source, begin, end):
             if found == tag:
                 begin, end = value, stop
                 break

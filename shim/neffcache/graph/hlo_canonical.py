@@ -1,8 +1,9 @@
 """Noun: an HLO module up to names and ids that nothing refers to: the level `canonical`."""
 
 from neffcache.graph import hlo_fields as known
-from neffcache.graph import hlo_strict, wire
+from neffcache.graph import hlo_ids, hlo_strict, wire
 from neffcache.graph.hlo_fields import Unsafe
+from neffcache.graph.source import fields
 
 _OWN_ID, _OPERANDS, _CALLED = b"\x98\x02", b"\xa2\x02", b"\xb2\x02"
 _ONE, _TWO = _OPERANDS + b"\x04", _OPERANDS + b"\x08"
@@ -17,17 +18,13 @@ _PLAIN_WHEN_EMPTY = known.CANONICAL_SPECIAL - {
     *known.LISTS,
 }
 # What no field starts with, as none has number 0.
-_ENTRY, _RANKS, _PARAMETERS = b"\x05", b"\x06", b"\x07"
+_ENTRY, _PARAMETERS = b"\x05", b"\x07"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.graph.hlo_strict import Read, Resolve, Spans
     from neffcache.graph.sink import Edit, Sink
     from neffcache.graph.source import Source
-
-
-class Later(Unsafe):
-    """A computation is referred to before it comes."""
 
 
 class Canonical(hlo_strict.Strict):
@@ -50,7 +47,7 @@ class Canonical(hlo_strict.Strict):
         self._entry = b"\x00"
         self._ids: dict[bytes, bytes] = {}  # the same of this computation's instructions
         self._order: list[int] = []  # numbers that compare as the ids do
-        self._width = _width(1)
+        self._width = hlo_ids.width(1)
         self._plain = {b""}  # rests of instructions that are known fields without references
         self._parameters: list[bytes] = []
         self._fields: dict[int, bytes] = {}  # of this computation, besides instructions
@@ -60,7 +57,7 @@ class Canonical(hlo_strict.Strict):
 
     def outline(self, begin: int, end: int) -> None:
         """Read what stands behind the computations but is needed among them."""
-        for tag, _start, value, stop in hlo_strict.fields(self.source, begin, end):
+        for tag, _start, value, stop in fields(self.source, begin, end):
             if tag not in known.MODULE:
                 raise Unsafe(f"unknown module field {tag >> 3} of wire type {tag & 7}")
             if tag in known.MODULE_ONCE:
@@ -77,13 +74,13 @@ class Canonical(hlo_strict.Strict):
     def find_computations(self, begin: int, end: int) -> None:
         """Learn the places of all computations, for modules that refer to later ones."""
         places: dict[bytes, bytes] = {}
-        for tag, _start, value, stop in hlo_strict.fields(self.source, begin, end):
+        for tag, _start, value, stop in fields(self.source, begin, end):
             if tag == known.COMPUTATION:
                 own = b"\x00"
-                for inner, _, place, finish in hlo_strict.fields(self.source, value, stop):
+                for inner, _, place, finish in fields(self.source, value, stop):
                     if inner == known.ID:
                         own = self.read(place, finish)
-                places[own] = _place(len(places))
+                places[own] = hlo_ids.place(len(places))
         self.given = places
 
     def _module_field(self, tag: int, start: int, value: int, stop: int) -> None:
@@ -100,7 +97,9 @@ class Canonical(hlo_strict.Strict):
         if self._entry not in self._places:
             raise Unsafe("the entry computation is not there")
         order = [int.from_bytes(own, "little") for own in self._places]
-        self.sink.keep(b"f", _ENTRY + self._places[self._entry] + _ranks(self._places, order))
+        self.sink.keep(
+            b"f", _ENTRY + self._places[self._entry] + hlo_ids.ranks(self._places, order)
+        )
 
     # ---- a computation
 
@@ -126,8 +125,8 @@ class Canonical(hlo_strict.Strict):
             raise Unsafe("a root is not there")
         if own in self._places:
             raise Unsafe("a computation's id is there twice")
-        self._places[own] = _place(len(self._places))
-        parts = [root, _ranks(self._ids, self._order)]
+        self._places[own] = hlo_ids.place(len(self._places))
+        parts = [root, hlo_ids.ranks(self._ids, self._order)]
         if own == self._entry:
             names = [one[:4] + self._named(one[4:]) for one in self._parameters]
             parts += [known.with_length(_PARAMETERS, name) for name in names]
@@ -167,34 +166,35 @@ class Canonical(hlo_strict.Strict):
                 note = shape + data[shape + 1] + 2
                 noted = data[note + 1]
                 rest = note + noted + (2 if noted < 128 else (data[note + 2] << 7) - 125)
-                head = data[opcode:rest]
+                head = data[opcode:rest] if rest <= stop else b""
                 kept = recall(head) or self.learn(head, note - opcode)
                 own = rest if data[rest] == 0x98 else data.find(_OWN_ID, rest, stop)
                 tail = own + 2 + width
                 raw = data[own + 2 : tail]
                 number = number_of(raw, "little")
-                refers = b""
+                refers, count, calls = b"", 0, 0
                 if data[tail] == 0xA2 and data[tail + 1] == 2:
                     count = data[tail + 2]
-                    tail += 3
-                    if count == width:
-                        refers = _ONE + ids[data[tail : tail + count]]
-                    elif count == width + width:
-                        first = ids[data[tail : tail + width]]
-                        refers = _TWO + first + ids[data[tail + width : tail + count]]
-                    else:
-                        refers = _references(_OPERANDS, data[tail : tail + count], ids)
-                    tail += count
-                if data[tail] == 0xB2 and data[tail + 1] == 2:
-                    count = data[tail + 2]
+                    listed = data[tail + 3 : tail + 3 + count]
+                    refers = (
+                        _ONE + ids[listed]
+                        if count == width
+                        else _TWO + ids[listed[:width]] + ids[listed[width:]]
+                        if count == width + width
+                        else hlo_ids.references(_OPERANDS, listed, ids)
+                    )
                     tail += 3 + count
-                    refers += _references(_CALLED, data[tail - count : tail], places)
+                if data[tail] == 0xB2 and data[tail + 1] == 2:
+                    calls = data[tail + 2]
+                    tail += 3 + calls
+                    refers += hlo_ids.references(_CALLED, data[tail - calls : tail], places)
                 last = data[tail:stop]
                 if (
                     not kept
                     or number & mask != wanted
                     or tail > stop
                     or stop > limit
+                    or count | calls > 127
                     or data[begin] != 10
                     or opcode - begin > 129
                     or (long and data[at + 2] > 127)
@@ -218,7 +218,12 @@ class Canonical(hlo_strict.Strict):
                 ids[raw] = place
                 ordered(number)
                 at = stop
-        except (IndexError, KeyError, Later, wire.Malformed):  # whatever it is, `_instruction` says
+        except (
+            IndexError,
+            KeyError,
+            hlo_ids.Later,
+            wire.Malformed,
+        ):  # whatever it is, `_instruction` says
             pass
         return at
 
@@ -256,51 +261,17 @@ class Canonical(hlo_strict.Strict):
         if stop and name not in self.kept:
             made.append((start, stop, b""))
         start, value, stop = spans.get(known.OPCODE, (0, 0, 0))
-        place = _place(len(self._ids))
+        place = hlo_ids.place(len(self._ids))
         if read(value, stop) == _PARAMETER:
             self._parameters.append(place + name)
         for tag in known.LISTS & spans.keys():
             start, value, stop = spans[tag]
             places = (self.given or self._places) if tag == known.CALLED else self._ids
-            new = _references(wire.encode(tag), read(value, stop), places)
+            new = hlo_ids.references(wire.encode(tag), read(value, stop), places)
             made.append((start, stop, new))
         start, value, stop = spans.get(known.OWN_ID, (end, end, end))
         made.append((start, stop, b""))
         raw = read(value, stop) or b"\x00"
         self._ids[raw] = place
         self._order.append(int.from_bytes(raw, "little"))
-        self._width = _width(len(raw))
-
-
-def _place(index: int) -> bytes:
-    return index.to_bytes(4, "little")
-
-
-def _width(size: int) -> "tuple[int, int, int]":
-    """(size, mask, what a number read from that many bytes has under it if they are one varint)."""
-    wanted = b"\x80" * (size - 1) + b"\x00"
-    return size, int.from_bytes(b"\x80" * size, "little"), int.from_bytes(wanted, "little")
-
-
-def _references(tag: bytes, packed: bytes, places: "dict[bytes, bytes]") -> bytes:
-    """A list of ids as a list of places."""
-    try:
-        found = b"".join([places[own] for own in wire.split(packed)])
-    except KeyError:
-        raise Later("an id refers to nothing that came before") from None
-    return known.with_length(tag, found) if found else b""
-
-
-def _ranks(places: "dict[bytes, bytes]", order: "list[int]") -> bytes:
-    """The order of ids, where it is not the list's; the ids are checked."""
-    if len(places) != len(order):
-        raise Unsafe("an id is there twice")
-    together = b"".join(places)
-    # A zero byte can only end a varint: in the id 0, or in one that is written too long.
-    if together.count(0) > (b"\x00" in places) or max(map(len, places)) > 9:
-        raise Unsafe("an id is negative or in long form")
-    ordered = sorted(order)
-    if ordered == order:
-        return b""
-    place_of = dict(zip(order, places.values(), strict=True))
-    return known.with_length(_RANKS, b"".join(map(place_of.__getitem__, ordered)))
+        self._width = hlo_ids.width(len(raw))

@@ -3,11 +3,11 @@
 from neffcache.graph import hlo_fields as known
 from neffcache.graph import wire
 from neffcache.graph.hlo_fields import Unsafe
+from neffcache.graph.source import field, fields
 from neffcache.graph.wire import Malformed
 
 SMALL = 1 << 16  # a larger instruction is not held as a whole
 _STRIDE = 1 << 20  # bytes between two looks at how much has gathered
-_HEADER = 32  # no header of a field is longer
 _LONG = 16 << 20  # no metadata, attributes, names, ids or configuration are longer
 _MEMO = 4096
 # Wire order puts attributes last; JAX writes an empty statistics_viz behind them.
@@ -18,7 +18,7 @@ REPLACED = b"\x02"  # starts a replaced configuration: no field has number 0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from neffcache.graph.sink import Edit, Sink
     from neffcache.graph.source import Source
@@ -26,24 +26,6 @@ if TYPE_CHECKING:
     Resolve = Callable[[bytes, bytes], bytes | None]
     Read = Callable[[int, int], bytes]
     Spans = dict[int, tuple[int, int, int]]  # tag → start, value, end
-
-
-def field(source: "Source", at: int, end: int) -> "wire.Field":
-    """The field at a position of a source, within a message that ends at `end`."""
-    source.load(at, _HEADER)
-    base = source.base
-    tag, start, value, stop = wire.field(source.data, at - base)
-    if stop + base > end:
-        raise Malformed("a field is longer than its message")
-    return tag, start + base, value + base, stop + base
-
-
-def fields(source: "Source", at: int, end: int) -> "Iterator[wire.Field]":
-    """The fields of a message of any size, by position."""
-    while at < end:
-        found = field(source, at, end)
-        at = found[3]
-        yield found
 
 
 class Strict:
@@ -182,7 +164,7 @@ class Strict:
                 rest = note + noted + 2
                 if noted > 127:
                     rest += (data[note + 2] << 7) - 127
-                head = data[opcode:rest]
+                head = data[opcode:rest] if rest <= stop else b""
                 kept = recall(head) or self.learn(head, note - opcode)
                 tail = data[rest:stop]
                 if (

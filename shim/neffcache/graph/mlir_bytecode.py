@@ -11,6 +11,7 @@ MAGIC = b"ML\xefR"
 FORMAT = 1
 # More is not given to a parser, which needs a multiple of it.
 MOST = 256 << 20
+_OUTSIDE = b"outside "
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Stripped:
     Attributes:
         parser: which parser wrote it, with its version.
         digest: SHA-256 of it, hex; the backend_config of each custom call below is not in it.
-        calls: (target, backend_config) of every custom call that may name other files, in order.
+        calls: (target, backend_config) of every custom call that names code, in order; then, as
+            (b"custom_call", text), every attribute of custom calls.
     """
 
     __slots__ = ("calls", "digest", "parser")
@@ -89,7 +91,7 @@ def _parsed(found: Stripped, level: str, whole: str, resolve: "Resolve | None") 
     kept = [whole.encode()] if used == RAW else [found.parser.encode(), found.digest.encode()]
     reasons = () if level == used else (f"{level} means strict for MLIR bytecode",)
     made = Digest(used, _hash(used, kept + contents), reasons, whole)
-    made.outside = bool(contents)
+    made.outside = any(content.startswith(_OUTSIDE) for content in contents)
     return made
 
 
@@ -97,7 +99,7 @@ def _content(target: bytes, config: bytes, resolve: "Resolve | None") -> bytes:
     if resolve is None:
         raise Bypass(OUTCOME, target.decode("utf-8", "replace"))
     said = resolve(target, config)
-    return b"config " + config if said is None else b"outside " + said
+    return b"config " + config if said is None else _OUTSIDE + said
 
 
 def _hash(level: str, kept: "list[bytes]") -> str:

@@ -4,9 +4,11 @@ from neffcache.graph.mlir_locations import string_end
 from neffcache.invocation import Bypass
 
 FAMILY = b"AwsNeuronCustom"
+CALL = b"custom_call"
 OUTCOME = "graph_custom_code"
 _CONFIG = b"backend_config = "
 _TARGET = b"call_target_name = "
+_CONSTANT = b"0x"  # hexadecimal digits: the values of a tensor
 _HEX = b"0123456789abcdefABCDEF"
 # An escape for one of the family's letters: its name could stand there unseen.
 _HIDING = tuple(
@@ -26,13 +28,15 @@ class Watch:
     """Counts the family's name in bytes that come in parts.
 
     Attributes:
-        count: how often it stood there.
+        calls: whether there are custom calls at all.
+        count: how often the family's name stood there.
         hiding: whether it may stand there in another spelling.
     """
 
-    __slots__ = ("_escape", "_tail", "count", "hiding")
+    __slots__ = ("_escape", "_tail", "calls", "count", "hiding")
 
     def __init__(self) -> None:
+        self.calls = False
         self.count = 0
         self.hiding = False
         self._tail = b""
@@ -43,6 +47,7 @@ class Watch:
         self.count += data.count(FAMILY)
         seam = self._tail + data[: len(FAMILY) - 1]
         self.count += seam.count(FAMILY)
+        self.calls = self.calls or CALL in data or CALL in seam
         self._tail = (self._tail + data)[1 - len(FAMILY) :] if len(data) < 64 else data[-14:]
         if self._escape or b"\\" in data:
             joined = self._escape + data
@@ -54,26 +59,53 @@ class Calls:
     """Takes the names of other files out of lines and keeps what the files say.
 
     Attributes:
+        met: whether there was a custom call; every string from there on may be a configuration.
         seen: how many of the family's names were dealt with.
         contents: what each call's files say, in order.
     """
 
-    __slots__ = ("_resolve", "contents", "seen")
+    __slots__ = ("_resolve", "contents", "met", "seen")
 
     def __init__(self, resolve: "Resolve | None") -> None:
         self._resolve = resolve
+        self.met = False
         self.seen = 0
         self.contents: list[bytes] = []
 
-    def replace(self, line: bytes) -> bytes:
-        """A line with a custom call; its backend_config's place is taken by the files' content.
+    def look(self, line: bytes, *, in_string: bool = False) -> None:
+        """A line without locations, or a part of one, in which no string may name a file.
 
         Raises:
-            Bypass: what the call names cannot be told with certainty.
+            Bypass: one does, or begins here, goes on in another part and is no constant.
         """
+        self.met = self.met or CALL in line
+        if not self.met:
+            return
+        if in_string:
+            line, _, begun = line.rpartition(b'"')
+            if not begun.startswith(_CONSTANT):
+                raise Bypass(OUTCOME, "a custom call, and a string that is too long to look at")
+        if self._resolve is None or b'"' not in line:
+            return
+        for _start, content in _split(line)[1]:
+            if not content.startswith(_CONSTANT):
+                self._resolve(CALL, decode(content))
+
+    def replace(self, line: bytes) -> bytes:
+        """A line without locations; the files' content takes the place of what names them.
+
+        Raises:
+            Bypass: what a call names cannot be told with certainty.
+        """
+        if FAMILY not in line:
+            self.look(line)
+            return line
+        self.met = True
+        self.seen += line.count(FAMILY)
         found = _Call(line)
         if self._resolve is None:
             raise Bypass(OUTCOME, found.target.decode())
+        self.look(line[: found.start] + line[found.end :])
         said = self._resolve(found.target, found.config)
         if said is None:
             return line

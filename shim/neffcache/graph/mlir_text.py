@@ -1,7 +1,7 @@
 """Noun: the digest of a StableHLO program's text without its locations, where those are certain."""
 
 from neffcache import files
-from neffcache.graph.mlir_calls import FAMILY, OUTCOME, Calls, Watch
+from neffcache.graph.mlir_calls import CALL, FAMILY, OUTCOME, Calls, Watch
 from neffcache.graph.mlir_line import Line, is_definition, quick
 from neffcache.graph.mlir_locations import Doubt
 from neffcache.invocation import Bypass
@@ -100,8 +100,10 @@ def _check(watch: Watch, stripper: "Stripper") -> None:
     """Every name of the family must have been dealt with, and none may be hidden."""
     if watch.hiding:
         raise Bypass(OUTCOME, f"an escape may hide {FAMILY.decode()}")
-    if watch.count and (stripper.doubt or watch.count != stripper.calls.seen):
-        raise Bypass(OUTCOME, f"{FAMILY.decode()}: {stripper.doubt or 'in an odd place'}")
+    if watch.calls and stripper.doubt:
+        raise Bypass(OUTCOME, f"custom calls in a text with {stripper.doubt}")
+    if watch.count != stripper.calls.seen:
+        raise Bypass(OUTCOME, f"{FAMILY.decode()} in an odd place")
 
 
 class Stripper:
@@ -167,6 +169,7 @@ class Stripper:
         if self._line.in_string:
             return data
         out, rest = self._line.take(data, last=False)
+        self.calls.look(out, in_string=self._line.in_string)
         self._write(out)
         if len(rest) > _LONG:
             raise Doubt("a line that is too long")
@@ -180,25 +183,21 @@ class Stripper:
             if self._line.in_string:
                 raise Doubt("a string that does not end")
             out.append(self._line.take(lines.pop(0), last=True)[0])
+            self.calls.look(out[0])
             self._line = None
-        special = FAMILY in data
+        calls = self.calls.met or CALL in data
         for line in lines:
             kept = quick(line)
             if kept is None:
                 if is_definition(line):
-                    self.calls.seen += line.count(FAMILY) if special else 0
+                    self.calls.seen += line.count(FAMILY)
                     continue
                 kept = Line().take(line, last=True)[0]
-            if special and FAMILY in line:
-                kept = self._special(line, kept)
-            out.append(kept)
+                self.calls.seen += line.count(FAMILY) - kept.count(FAMILY)  # in locations
+            out.append(self.calls.replace(kept) if calls else kept)
         if out:  # a block of definitions alone leaves no empty line behind
             out.append(b"")
             self._write(b"\n".join(out))
-
-    def _special(self, line: bytes, kept: bytes) -> bytes:
-        self.calls.seen += line.count(FAMILY)
-        return self.calls.replace(kept) if FAMILY in kept else kept
 
     def _write(self, data: bytes) -> None:
         """Pass on, but for newlines at the start and the end of everything."""

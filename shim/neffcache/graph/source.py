@@ -3,11 +3,13 @@
 import posix
 
 from neffcache import files
+from neffcache.graph import wire
 
 # A file that shrinks under mmap kills the process; a short pread is an error one can tell.
 WHOLE = 64 << 20
 WINDOW = 4 << 20
 PART = 1 << 20
+_HEADER = 32  # no header of a field is longer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +75,24 @@ class Source:
             parts.append(part)
             begin += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def field(source: Source, at: int, end: int) -> "wire.Field":
+    """The field at a position of a source, within a message that ends at `end`."""
+    source.load(at, _HEADER)
+    base = source.base
+    tag, start, value, stop = wire.field(source.data, at - base)
+    if stop + base > end:
+        raise wire.Malformed("a field is longer than its message")
+    return tag, start + base, value + base, stop + base
+
+
+def fields(source: Source, at: int, end: int) -> "Iterator[wire.Field]":
+    """The fields of a message of any size, by position."""
+    while at < end:
+        found = field(source, at, end)
+        at = found[3]
+        yield found
 
 
 def open_file(path: str) -> Source:

@@ -1,10 +1,10 @@
 """Story: the whole of one call, and the one place where an unexpected fault ends."""
 
-from neffcache import files, invocation, journal, key
+from neffcache import files, invocation, journal
 from neffcache.compiler import identity
 from neffcache.errors import EntryError, SettingError, StoreError
 from neffcache.invocation import Bypass
-from neffcache.run import restore
+from neffcache.run import keying, restore
 from neffcache.store import local
 
 TYPE_CHECKING = False
@@ -118,7 +118,7 @@ def _answer(plan: Plan) -> int:
     if not call.target and not job.config.target:
         raise Bypass("no_target")
     plan.identity = _identity(job, plan.store)
-    plan.key, plan.graph = key.compute(call, plan.identity.parts, job.environ, job.config.target)
+    plan.key, plan.graph = keying.compute(plan)
     record.set(key=plan.key.digest)
     if not job.config.recache and serve_stored(plan, "hit_local"):
         return 0

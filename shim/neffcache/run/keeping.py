@@ -3,16 +3,14 @@
 import posix
 import time
 
-from neffcache import files, journal, key, locks, neff
+from neffcache import files, locks, neff
 from neffcache.entry import build, index, read, wrapped
 from neffcache.errors import EntryError, StoreError
 from neffcache.invocation import Bypass
-from neffcache.run import restore
+from neffcache.run import keying, manifest, restore
 from neffcache.store import keep as keeping
 from neffcache.store import local
-from neffcache.version import __version__
 
-_SCHEMA = 1
 # After the compile the caller waits for us: so long and no longer.
 _SECONDS, _SECONDS_PER_BYTE = 10.0, 1e-9
 
@@ -127,9 +125,7 @@ def _check_run(plan: "Plan", before: Before, ran: "Ran") -> None:
 def _check_inputs(plan: "Plan") -> None:
     """The graph and every file in the key are read once more: the same, and not touched since."""
     try:
-        again, graph = key.compute(
-            plan.call, plan.identity.parts, plan.job.environ, plan.job.config.target
-        )
+        again, graph = keying.compute(plan)
     except Bypass as reason:
         raise _NotKept("inputs_changed", reason.detail) from reason
     if again.digest != plan.key.digest or graph.changed != plan.graph.changed:
@@ -223,17 +219,21 @@ def _write(plan: "Plan", before: Before, ran: "Ran", sources: "list[build.Source
     fd, temp = keeping.new_file(plan.store, plan.key.digest)
     try:
         try:
-            text = manifest(plan, ran)
+            now = time.time()
+            text = manifest.text(plan, ran, now)
             head = index.Index(plan.key.digest, ran.seconds, (len(text), files.digest(text)))
             build.write(fd, head, text, sources, timed)
+            problem = timed.check.finish()
+            if problem:
+                raise _NotKept("neff_incomplete", problem)
+            build.restate(fd, head, manifest.text(plan, ran, now, timed.check.payload()))
         finally:
             posix.close(fd)
-        problem = timed.check.finish()
-        if problem:
-            raise _NotKept("neff_incomplete", problem)
         _check_stable(plan, before, neff_source.fd, found)
         if len(sources) > 1:
             _check_bundle(plan, temp)
+        if files.state(plan.store.entry_path(plan.key.digest)) is not None:
+            _compare(plan, temp)
         keeping.adopt(plan.store, temp, plan.key.digest)
     except BaseException:
         files.discard(temp)
@@ -263,35 +263,18 @@ def _check_bundle(plan: "Plan", temp: str) -> None:
         raise _NotKept("wrapper_unproven", str(error)) from error
 
 
-def manifest(plan: "Plan", ran: "Ran") -> bytes:
-    """manifest.json: what the entry is, for people and for `explain`.
+def _compare(plan: "Plan", temp: str) -> None:
+    """This key has been compiled before: write down both results, and note it if they differ."""
+    from neffcache import ledger
 
-    It may leave the host: values of the environment, paths and the maker are digests.
-    """
-    parts: list[journal.Value] = []
-    for part in plan.key.parts:
-        shown: dict[str, journal.Value] = {"label": part.label, "sha256": part.digest}
-        if is_public(part):
-            shown["text"] = journal.shown(part.value)
-        parts.append(shown)
-    maker = f"{posix.uname().nodename} {posix.getuid()}"
-    return journal.dump({
-        "schema": _SCHEMA,
-        "key": plan.key.digest,
-        "key_format": key.FORMAT,
-        "level": plan.graph.level,
-        "parts": parts,
-        "seconds": round(ran.seconds, 3),
-        "peak_bytes": ran.peak_bytes,
-        "created": round(time.time(), 3),
-        "maker": files.digest(files.encode(maker)),
-        "neffcache": __version__,
-        "signature": None,
-    }).encode()  # fmt: skip
-
-
-def is_public(part: key.Part) -> bool:
-    """Whether a part's text may stand in a manifest: no value of the environment, no path."""
-    if part.label.startswith(("env ", "file ")):
-        return False
-    return part.label.startswith(("compiler", "graph", "target")) or b"/" not in part.value
+    old = ledger.stored(plan.store, plan.key.digest)
+    new = ledger.of_file(temp, plan.key.digest)
+    if old is None or new is None:
+        return
+    plan.record.set(neff=new.neff, neff_before=old.neff)
+    if new.differs(old):
+        plan.record.note("nondeterministic", ledger.words(new, old))
+    try:
+        ledger.enter(plan.store, plan.key.digest, (old, new))
+    except OSError:
+        pass  # the journal has it

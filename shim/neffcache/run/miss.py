@@ -3,16 +3,12 @@
 import time
 
 from neffcache import files, locks
-from neffcache.errors import SettingError
-from neffcache.invocation import Bypass
 from neffcache.run import call as calls
 from neffcache.run import keeping
 from neffcache.store import claim
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from neffcache.locks import Lock
     from neffcache.queue import Marker
     from neffcache.remote import Spec
@@ -38,7 +34,7 @@ class Ran:
 
 def answer(plan: "Plan") -> int:
     """The status of a call whose key is not in the local store."""
-    specs = _specs(plan.job.config.remotes, plan.job.say)
+    specs = _specs(plan.job.config.remotes)
     held = _Held(plan)
     try:
         if held.serve_after_wait() or _from_remotes(plan, specs):
@@ -58,17 +54,13 @@ def answer(plan: "Plan") -> int:
     return status
 
 
-def _specs(texts: "tuple[str, ...]", say: "Callable[[bool, bytes], None]") -> "list[Spec]":
+def _specs(texts: "tuple[str, ...]") -> "list[Spec]":
     """The remotes of the settings; their rooms are only loaded when there are any."""
     if not texts:
         return []
     from neffcache import remote
 
-    try:
-        return remote.specs(texts)
-    except SettingError as error:
-        say(False, files.encode(f"neffcache: {error}\n"))
-        raise Bypass("bad_setting", str(error)) from error
+    return remote.specs(texts)
 
 
 class _Held:

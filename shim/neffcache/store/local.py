@@ -8,7 +8,7 @@ from neffcache.errors import EntryError, StoreError
 
 ENTRIES, LOCKS, QUEUE, DEAD = "entries", "locks", "queue", "dead"
 JOURNAL, COMPILERS, BREAKERS, TEMPORARY = "journal", "compilers", "breakers", "tmp"
-BIN = "bin"
+BIN, LEDGER = "bin", "ledger"
 _OTHERS = 0o077
 
 TYPE_CHECKING = False

@@ -2,10 +2,10 @@
 
 import posix
 
-from neffcache import files, processes, queue, remote
+from neffcache import files, journal, ledger, processes, queue, remote
 from neffcache.cache import bundles, reports
 from neffcache.errors import EntryError, NeffcacheError, RefusedError
-from neffcache.store import keep
+from neffcache.store import keep, local
 from neffcache.store.local import Store
 
 NAME = "neffcache-send"
@@ -50,7 +50,8 @@ def _send(store: Store, opened: "Remote", key: str, spare: str) -> "tuple[str, s
     path = store.entry_path(key)
     found = files.state(path)
     try:
-        bundles.publish(opened, key, path, spare, reports.Pulse().beat)
+        if not bundles.publish(opened, key, path, spare, reports.Pulse().beat):
+            _compare(store, opened, key, spare)
     except RefusedError as error:
         return f"refused {key}", str(error)
     except EntryError as error:
@@ -62,3 +63,26 @@ def _send(store: Store, opened: "Remote", key: str, spare: str) -> "tuple[str, s
             raise
         return f"gone {key}", "no longer in the store"
     return f"sent {key}", ""
+
+
+def _compare(store: Store, opened: "Remote", key: str, spare: str) -> None:
+    """The remote has the key already: from us, or somebody else compiled it, too. Write both
+    results down, and into the journal if they differ. Failing to is never an error: it is sent."""
+    mine = ledger.stored(store, key)
+    try:
+        record = bundles.fetch_record(opened, key, spare)
+        if mine is None or record is None:
+            return
+        theirs = ledger.of_manifest(record.index, record.manifest)
+        if theirs.neff != mine.neff and ledger.enter(store, key, (mine, theirs)):
+            _tell(store, key, mine, theirs)
+    except (NeffcacheError, OSError):
+        pass
+
+
+def _tell(store: Store, key: str, mine: "ledger.Compile", theirs: "ledger.Compile") -> None:
+    if mine.differs(theirs):
+        event = journal.Record()
+        event.set(key=key, neff=mine.neff, neff_before=theirs.neff)
+        event.note("nondeterministic", ledger.words(mine, theirs))
+        journal.append(f"{store.path}/{local.JOURNAL}", event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -115,7 +116,7 @@ def _padding(job: Job) -> int:
 
 
 def _info(job: Job, source: Source, lowered: Lowered) -> dict[str, object]:
-    return {
+    made = {
         "name": source.name,
         "version": "2.0",
         "compiler": __version__,
@@ -128,6 +129,10 @@ def _info(job: Job, source: Source, lowered: Lowered) -> dict[str, object]:
         "outputs": [shape.describe() for shape in lowered.outputs],
         "fake": job.switches.fake,
     }
+    if job.switches.salt:  # as if the compiler had not made the same program again
+        salted = f"{lowered.optimized_sha256} {job.switches.salt}"
+        made["optimized_hlo_sha256"] = hashlib.sha256(salted.encode()).hexdigest()
+    return made
 
 
 def _deliver(job: Job, built: str) -> None:

@@ -24,6 +24,7 @@ class Switches:
     calls: str = ""
     dump: str = ""
     wrapped: str = ""
+    salt: str = ""
     fake: bool = False
 
     @staticmethod
@@ -40,6 +41,7 @@ class Switches:
             calls=get("CALLS"),
             dump=get("DUMP"),
             wrapped=get("WRAPPED"),
+            salt=get("SALT"),
             fake=get("FAKE") not in ("", "0"),
         )
 
