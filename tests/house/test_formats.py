@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from neffcache import invocation, key
+from hosts import TRAIN
+from neffcache import environment, invocation, key
 from neffcache.compiler import package
-from neffcache.graph import raw
+from neffcache.graph import directory, hlo, mlir_bytecode, mlir_text, raw, walk
 from unit import makers
 from unit.prefixes import Prefix
 
@@ -37,6 +38,11 @@ WORDS = [
 KEY = "ae9f90ea08d68f6472fb63c53101ca81597ed24f17e4a5f4b3fcf5abdc67194a"
 KEY_WITH_TARGET = "0fdae483311fb8969f41a9155ba312680d1f5eda0fea8206e04edbf418a7597e"
 DIRECTORY = "5b6c2943904fac99d4d30dd3847db3e748b528455a3849266b8dc524e4a59a06"
+GRAPHS = {
+    "raw": "?",
+    "strict": "82cdceb01298713e2344b4a499eb39a7e6099a98ed6ada28f802e08fac539d08",
+    "canonical": "?",
+}
 RECORD = "aa98ace08108b4334d33e8875425aa6861f0a7f82c94fc287bf2a9a255dc73e9"
 BUNDLE = "430af813f6418810a08554c2b8cc37db284dcec38ed375be580f5a40f78d173e"
 
@@ -51,7 +57,8 @@ def cwd(tmp_path: Path) -> Path:
 
 def _key(cwd: Path, *more: str) -> key.Key:
     call = invocation.parse([*WORDS, *more], str(cwd))
-    return key.compute(call, COMPILER, ENVIRON, "trn1")[0]
+    graph = walk.walk(call.graph, raw.STRICT, str(cwd), lambda _path: None).graph
+    return key.compute(call, graph, COMPILER, environment.selected(ENVIRON, (), ()), "trn1")
 
 
 def test_the_key_of_a_compile(cwd: Path) -> None:
@@ -80,6 +87,18 @@ def test_the_digest_of_a_directory(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(name.encode())
     assert raw.read(str(tmp_path)).digest == DIRECTORY
+
+
+def test_the_formats_of_graphs_are_those_that_name_aliases() -> None:
+    rooms = {"hlo": hlo, "mlir-text": mlir_text, "mlir-bytecode": mlir_bytecode}
+    found = [f"{name} {room.FORMAT}" for name, room in {**rooms, "directory": directory}.items()]
+    assert ", ".join(found) == raw.FORMATS
+
+
+@pytest.mark.parametrize(("level", "pinned"), GRAPHS.items())
+def test_the_digest_of_a_graph(level: str, pinned: str) -> None:
+    graph = walk.walk(str(TRAIN), level, "/", lambda _path: None).graph
+    assert graph.text() == f"{level} hlo-module {pinned}"
 
 
 def test_the_digest_of_a_package_record(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from neffcache import files, invocation, key
+from neffcache import environment, files, invocation, key
+from neffcache.graph import raw, walk
 from neffcache.invocation import Bypass
 from neffcache.key import Key, Part
 
@@ -26,7 +27,12 @@ def _compute(
     cwd: Path, *words: str, environ: dict[bytes, bytes] | None = None, target: str = ""
 ) -> Key:
     call = invocation.parse(["compile", "in.pb", *words], str(cwd))
-    return key.compute(call, COMPILER, environ or {}, target)[0]
+    around = environment.selected(environ or {}, (), ())
+    return key.compute(call, _graph(cwd), COMPILER, around, target)
+
+
+def _graph(cwd: Path) -> raw.Graph:
+    return walk.walk(str(cwd / "in.pb"), raw.STRICT, str(cwd), lambda _path: None).graph
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ def test_the_parts_of_a_compile_stand_in_order(cwd: Path) -> None:
     found = _compute(cwd, "--io-config=one", "-O1", environ=environ, target="trn2").parts
     assert [(part.label, part.value) for part in found] == [
         *COMPILER,
-        ("graph", f"raw file {files.digest(b'in.pb')}".encode()),
+        ("graph", _graph(cwd).text().encode()),
         ("target", b"trn2"),
         ("option", b"--io-config"),
         ("option", b"-O1"),
@@ -167,17 +173,28 @@ def test_a_named_file_that_went_away_is_not_for_the_cache(cwd: Path) -> None:
     call = invocation.parse(["compile", "in.pb", "--unknown=one"], str(cwd))
     os.unlink(cwd / "one")
     with pytest.raises(Bypass) as caught:
-        key.compute(call, COMPILER, {})
+        key.compute(call, _graph(cwd), COMPILER, ())
     assert caught.value.outcome == "graph_unreadable"
     assert "one" in caught.value.detail
 
 
-def test_a_graph_that_went_away_is_not_for_the_cache(cwd: Path) -> None:
-    call = invocation.parse(["compile", "in.pb"], str(cwd))
-    os.unlink(cwd / "in.pb")
-    with pytest.raises(Bypass) as caught:
-        key.compute(call, COMPILER, {})
-    assert caught.value.outcome == "graph_unreadable"
+@pytest.mark.parametrize(
+    ("name", "value"), [(b"XLA_FLAGS", "one"), (b"XLA_FLAGS", "{d}/one"), (b"NEURON_X", "{d}/one")]
+)
+def test_the_content_of_a_file_that_a_variable_names_counts(
+    cwd: Path, name: bytes, value: str
+) -> None:
+    environ = {name: value.format(d=cwd).encode()}
+    before = _compute(cwd, environ=environ).digest
+    (cwd / "one").write_bytes(b"changed")
+    assert _compute(cwd, environ=environ).digest != before
+
+
+def test_a_word_that_happens_to_be_a_file_is_a_word(cwd: Path) -> None:
+    environ = {b"NEURON_X": b"one"}
+    before = _compute(cwd, environ=environ).digest
+    (cwd / "one").write_bytes(b"changed")
+    assert _compute(cwd, environ=environ).digest == before
 
 
 def test_names_and_values_that_are_no_text_count(cwd: Path) -> None:
