@@ -7,14 +7,16 @@ from neffcache import files
 from neffcache.graph.raw import FORMATS, Graph
 
 _FIRST_LINE = "neffcache-alias 1"
-_MOST = 1 << 20
-_MOST_CONFIGS = 256 << 10
+_MOST = 512 << 10
+_NAME = 35  # the last of a place: its directory, a slash, its name
 # An alias not used for so long is cleared; use is noted once a day.
 _KEPT, _DAY = 30 * 86400.0, 86400.0
+# And in each of the 256 directories no more are kept than these, the last used.
+_MOST_HERE = 64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.graph.walk import Calls
+    from neffcache.graph.asked import Calls
 
 
 class Alias:
@@ -31,10 +33,10 @@ class Alias:
         self.graph = graph
         self.calls = calls
 
-    def text(self) -> bytes:
-        """As it is remembered."""
+    def text(self, name: str) -> bytes:
+        """As it is remembered under a name, and under no other."""
         graph = self.graph
-        lines = [_FIRST_LINE, f"graph {graph.level}\t{graph.form}\t{graph.digest}"]
+        lines = [_FIRST_LINE, name, f"{graph.level}\t{graph.form}\t{graph.digest}"]
         lines += [f"reason {' '.join(reason.split())}" for reason in graph.reasons]
         for (target, config), answer in self.calls.items():
             lines.append(f"call {target.hex()}\t{config.hex()}\t{answer}")
@@ -56,27 +58,27 @@ def place(store: str, digest: str, level: str, detail: str) -> str:
 
 
 def recall(path: str) -> "Alias | None":
-    """The alias at a place; None when there is none, or it is damaged."""
+    """The alias at a place; None when there is none, or it is damaged or another's."""
     try:
         text = files.read(path, _MOST)
         body, mark, last = text.rpartition(b"end ")
         if not mark or last != f"{files.digest(body)}\n".encode():
             return None
-        made = _parse(files.decode(body))
-        if abs(time.time() - posix.stat(path).st_mtime) > _DAY:
-            posix.utime(path)
+        made = _parse(files.decode(body), path[-_NAME:])
     except (OSError, ValueError):
         return None
+    _mark_used(path)
     return made
 
 
-def _parse(text: str) -> Alias:
-    lines = text.split("\n")
-    if lines[0] != _FIRST_LINE or not lines[1].startswith("graph "):
-        raise ValueError("unknown version")
-    made = Alias(Graph(*lines[1][len("graph ") :].split("\t")), {})
+def _parse(text: str, name: str) -> Alias:
+    first, named, said, *lines = text.split("\n")
+    if (first, named) != (_FIRST_LINE, name):
+        raise ValueError("of an unknown version, or another's")
+    level, form, digest = said.split("\t")
+    made = Alias(Graph(level, form, digest), {})
     reasons = []
-    for line in lines[2:-1]:
+    for line in lines[:-1]:
         word, _, rest = line.partition(" ")
         if word == "reason":
             reasons.append(rest)
@@ -87,14 +89,24 @@ def _parse(text: str) -> Alias:
     return made
 
 
+def _mark_used(path: str) -> None:
+    try:
+        if abs(time.time() - posix.stat(path).st_mtime) > _DAY:
+            posix.utime(path)
+    except OSError:
+        pass  # a read-only store serves all the same
+
+
 def remember(path: str, alias: Alias) -> None:
     """Keep an alias; failing to, or having too much to say, is no fault."""
-    if sum(len(config) for _target, config in alias.calls) > _MOST_CONFIGS:
+    text = alias.text(path[-_NAME:])
+    if len(text) > _MOST:
         return
     try:
-        files.make_directories(files.parent(path))
-        _sweep(files.parent(path))
-        files.publish(path, alias.text())
+        directory = files.parent(path)
+        files.make_directories(directory)
+        _sweep(directory)
+        files.publish(path, text)
     except OSError:
         pass
 
@@ -102,8 +114,17 @@ def remember(path: str, alias: Alias) -> None:
 def _sweep(directory: str) -> None:
     """Clear what was not used for long, in the one directory that grows."""
     now = time.time()
+    found = []
     for name in posix.listdir(directory):
         path = f"{directory}/{name}"
         state = files.state(path)
-        if state is not None and now - state[3] / 1e9 > _KEPT:
+        if state is None:
+            continue
+        unfinished = name.startswith(".")
+        if now - state[3] / 1e9 > (_DAY if unfinished else _KEPT):
             files.discard(path)
+        elif not unfinished:
+            found.append((state[3], path))
+    found.sort()
+    for _used, path in found[: max(len(found) + 1 - _MOST_HERE, 0)]:
+        files.discard(path)

@@ -2,7 +2,7 @@
 
 import posix
 
-from neffcache import files
+from neffcache import environment, files
 from neffcache.errors import SettingError
 
 TYPE_CHECKING = False
@@ -40,8 +40,8 @@ OPTIONS = (
     ),
     ("key_level", "choice", "strict", "how far graphs are normalised: raw, strict or canonical"),
     ("key_bytecode", "choice", "raw", "MLIR bytecode: raw, or strip: a parser drops its locations"),
-    ("key_ignore_env", "list", "", "variables to leave out of the key (NAME or BEGINNING*)"),
-    ("key_extra_env", "list", "", "further variables to put into the key (NAME or BEGINNING*)"),
+    ("key_ignore_env", "names", "", "variables to leave out of the key (NAME or BEGINNING*)"),
+    ("key_extra_env", "names", "", "further variables to put into the key (NAME or BEGINNING*)"),
     ("target", "text", "", "what a missing --target stands for on this host, for the key"),
     (
         "allow_savetemps",
@@ -231,11 +231,9 @@ def _parse(name: str, kind: str, text: str, origins: "dict[str, str]") -> object
 
 def _bool(text: str) -> bool:
     low = text.lower()
-    if low in _TRUE:
-        return True
-    if low in _FALSE:
-        return False
-    raise ValueError("neither yes nor no")
+    if low not in _TRUE + _FALSE:
+        raise ValueError("neither yes nor no")
+    return low in _TRUE
 
 
 def _seconds(text: str) -> float:
@@ -272,12 +270,20 @@ def _list(text: str) -> "tuple[str, ...]":
     return tuple(text.replace(",", " ").split())
 
 
+def _names(text: str) -> "tuple[str, ...]":
+    found = _list(text)
+    for name in found:
+        environment.check(files.encode(name))
+    return found
+
+
 _PARSERS: "dict[str, Callable[[str], object]]" = {
     "bool": _bool,
     "seconds": _seconds,
     "size": size,
     "path": _path,
     "list": _list,
+    "names": _names,
     "text": str,
     "choice": str.lower,
 }
@@ -287,6 +293,7 @@ _REMEDY = {
     "size": "use a size such as 500M or 50G",
     "path": "use an absolute path",
     "list": "separate several by blanks or commas",
+    "names": "name variables, each with or without a * at its end",
     "text": "use plain text",
     "choice": "use one of ",
 }

@@ -1,4 +1,4 @@
-"""Noun: which environment variables are in the key, each with its reason."""
+"""Noun: which environment variables are in the key; environment_reasons says why they are."""
 
 from neffcache import files
 
@@ -22,15 +22,6 @@ NEUTRAL = (
     (b"NEURON_EXTRACT_GRAPHS_ONLY", "tells the framework not to compile"),
     (b"NEURON_DUMP_HLO_SNAPSHOT", "where the framework dumps graphs"),
     (b"XLA_PYTHON_CLIENT_*", "memory of the JAX client"),
-)
-# name, or a beginning marked by *; why it is in. What is not listed is in by its family.
-DECISIVE = (
-    (b"XLA_FLAGS", "options of XLA, less those that only say where to dump or how many devices"),
-    (b"XLA_IR_DEBUG", "puts debug information into graphs, and perhaps into the NEFF"),
-    (b"XLA_HLO_DEBUG", "puts debug information into graphs, and perhaps into the NEFF"),
-    (b"NEURON_LOGICAL_NC_CONFIG", "how many cores make one: what a missing --lnc stands for"),
-    (b"NEURON_PLATFORM_TARGET_OVERRIDE", "another target than the host's"),
-    (b"NEURON_FSDP*", "how the compiler schedules sharded weights"),
 )
 # Says in a key that variables were left out of it on request, and which.
 IGNORED = "ignored environment"
@@ -75,9 +66,9 @@ def selected(
     """
     found = relevant(environ)
     if ignore:
-        found = [(name, value) for name, value in found if not _matches(name, ignore)]
+        found = [(name, value) for name, value in found if not matches(name, ignore)]
     if extra:
-        more = {name: value for name, value in environ.items() if _matches(name, extra)}
+        more = {name: value for name, value in environ.items() if matches(name, extra)}
         found = sorted({**dict(found), **more}.items())
     parts = [("env " + files.decode(name), value) for name, value in found]
     if ignore:
@@ -85,48 +76,16 @@ def selected(
     return parts
 
 
-def problem(pattern: bytes) -> str:
-    """What is wrong with a name or pattern that a user gave; "" when nothing is."""
+def check(pattern: bytes) -> None:
+    """Refuse with ValueError what is neither a name nor a beginning marked by *."""
     name = pattern.removesuffix(b"*")
     if not name or b"*" in name or b"=" in name:
-        return "neither a variable's name nor a beginning of names with * behind it"
-    return ""
+        shown = files.decode(pattern)
+        raise ValueError(f"{shown} is no variable's name, and no beginning of names with * behind")
 
 
-def explain_environment(
-    environ: "Mapping[bytes, bytes]", ignore: "Sequence[bytes]", extra: "Sequence[bytes]"
-) -> "list[tuple[bytes, bool, str]]":
-    """(name, whether it is in the key, why) of every variable, sorted by name."""
-    within = {label for label, _value in selected(environ, ignore, extra)}
-    found = []
-    for name in sorted(environ):
-        known = "env " + files.decode(name) in within
-        reason = _why_in(name, extra) if known else _why_out(name, ignore)
-        found.append((name, known, reason))
-    return found
-
-
-def _why_in(name: bytes, extra: "Sequence[bytes]") -> str:
-    if _matches(name, extra):
-        return "asked for by NEFFCACHE_KEY_EXTRA_ENV"
-    for pattern, reason in DECISIVE:
-        if _matches(name, (pattern,)):
-            return reason
-    family = next(family for family in FAMILIES if name.startswith(family))
-    return f"of the family {files.decode(family)}*, and not known to be neutral"
-
-
-def _why_out(name: bytes, ignore: "Sequence[bytes]") -> str:
-    if name.startswith(b"NEFFCACHE_"):
-        return "a setting of the cache"
-    if not name.startswith(FAMILIES):
-        return "of no family that the compiler is known to read"
-    if _matches(name, ignore):
-        return "kept out by NEFFCACHE_KEY_IGNORE_ENV"
-    return why_neutral(name) or "holds nothing but options that change no result"
-
-
-def _matches(name: bytes, patterns: "Sequence[bytes]") -> bool:
+def matches(name: bytes, patterns: "Sequence[bytes]") -> bool:
+    """Whether a variable has one of these names, or begins as one that ends in * does."""
     return any(
         name == pattern or (pattern.endswith(b"*") and name.startswith(pattern[:-1]))
         for pattern in patterns

@@ -10,7 +10,7 @@ import pytest
 
 from faults.making import PlainUser, comes_from, command, double, real_compile, write_graph
 from hosts import TRAIN, Host
-from neffcache.graph import raw
+from neffcache.graph import walk
 from neffcache.invocation import Bypass
 
 CHUNK = 1 << 20
@@ -120,18 +120,32 @@ def test_file_of_a_flag_that_changes_is_not_kept(host: Host, tmp_path: Path) -> 
     assert host.outcomes() == ["inputs_changed"]
 
 
-@pytest.mark.parametrize("before", range(1, len(raw.CUSTOM_CODE)))
-def test_custom_code_is_seen_across_a_chunk_boundary(tmp_path: Path, before: int) -> None:
-    graph = tmp_path / "graph.pb"
-    graph.write_bytes(bytes(CHUNK - before) + raw.CUSTOM_CODE + bytes(CHUNK))
+def _custom_code(at: int) -> bytes:
+    """A program that calls code nobody can find; the name of the call's target starts at `at`."""
+    head = b"module @m {\n"
+    name = b"@AwsNeuronCustomSomething"
+    call = b"    %0 = stablehlo.custom_call "
+    padding = (b"\n" + b" " * 999) * (at // 1000 + 1)
+    padding = padding[: at - len(head) - len(call) - 1] + b"\n"
+    rest = b'(%a) {backend_config = "x"} : (tensor<2xf32>) -> tensor<2xf32>\n}\n'
+    return head + padding + call + name + rest
+
+
+@pytest.mark.parametrize("before", [0, 1, 10, 24])
+@pytest.mark.parametrize("level", ["raw", "strict"])
+def test_custom_code_is_seen_across_a_chunk_boundary(
+    tmp_path: Path, level: str, before: int
+) -> None:
+    graph = write_graph(tmp_path / "graph.mlir", "replaced")
+    graph.write_bytes(_custom_code(CHUNK - before))
     with pytest.raises(Bypass) as caught:
-        raw.read(str(graph))
+        walk.walk(str(graph), level, str(tmp_path), lambda _path: None)
     assert caught.value.outcome == "graph_custom_code"
 
 
 def test_graph_with_custom_code_is_compiled_and_not_kept(host: Host, tmp_path: Path) -> None:
-    graph = tmp_path / "graph.mlir"
-    graph.write_bytes(b"module {}\n".ljust(CHUNK - 5) + b"AwsNeuronCustomSomething")
+    graph = write_graph(tmp_path / "graph.mlir", "replaced")
+    graph.write_bytes(_custom_code(CHUNK - 5))
     assert host.compile(tmp_path / "work", graph).status == 0
     assert comes_from(tmp_path / "work" / "out.neff", graph)
     assert host.outcomes() == ["graph_custom_code"]
@@ -146,20 +160,39 @@ def _model(tmp_path: Path) -> Path:
     return model
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling link", "link to directory", "pipe"])
+ODD = {
+    "dangling link": ("nowhere", "graph_unreadable"),
+    "link to directory": ("..", "graph_directory_odd"),
+    "pipe": ("", "graph_directory_odd"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
 def test_model_directory_with_something_odd_is_passed_on(
     host: Host, tmp_path: Path, kind: str
 ) -> None:
     model = _model(tmp_path)
     odd = model / "weights" / "odd"
-    if kind == "pipe":
-        os.mkfifo(odd)
-    else:
-        target = {"link": "w.bin", "dangling link": "nowhere", "link to directory": ".."}[kind]
+    target, outcome = ODD[kind]
+    if target:
         odd.symlink_to(target)
+    else:
+        os.mkfifo(odd)
     host.compile(tmp_path / "work", model)
-    assert host.outcomes() == ["graph_directory_odd"]
+    assert host.outcomes() == [outcome]
     assert host.compiles == 1
+
+
+def test_link_in_a_model_directory_counts_by_its_content(host: Host, tmp_path: Path) -> None:
+    """Caches of models link every weight."""
+    model = _model(tmp_path)
+    weight = tmp_path / "weight"
+    (model / "weights" / "linked").symlink_to(weight)
+    for content in ("one", "two", "two"):
+        weight.write_text(content)
+        host.compile(tmp_path / "work", model)
+    keys = [record["key"] for record in host.journal()]
+    assert keys[0] != keys[1] == keys[2]
 
 
 def test_model_directory_nested_without_end_is_passed_on(host: Host, tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from neffcache.graph import hlo, source
-
 from graphs import schema
+from neffcache.graph import hlo, source
 
 NORMALISING = (hlo.STRICT, hlo.CANONICAL)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from graphs import codec, semantic
 
-Change = Callable[[Any, random.Random], None]
+
+class Change(Protocol):
+    """Changes a module in place."""
+
+    def __call__(self, module: Any, rng: random.Random) -> None: ...
 
 
 def _module_ids(module: Any, rng: random.Random) -> None:
@@ -52,10 +55,10 @@ def _names(module: Any, rng: random.Random) -> None:
     attributes = [module.frontend_attributes]
     attributes += [found.frontend_attributes for found in semantic.instructions(module)]
     words = " ".join(text for one in attributes for pair in one.map.items() for text in pair)
-    for computation in module.computations:
+    for at, computation in enumerate(module.computations):
         entry = computation.id == module.entry_computation_id
         if computation.name not in words:
-            computation.name = computation.name.rstrip("0123456789").rstrip(".") + ".777"
+            computation.name = computation.name.rstrip("0123456789").rstrip(".") + f".{70000 + at}"
         for found in computation.instructions:
             if found.name not in words and not (entry and found.opcode == "parameter"):
                 found.name = f"{rng.choice('ab' * 60)}{rng.randrange(1 << 30)}"

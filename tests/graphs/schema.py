@@ -38,7 +38,7 @@ def _add(pool: descriptor_pool.DescriptorPool, data: mmap.mmap, name: str, done:
     found = _extract(data, name)
     for needed in found.dependency:
         _add(pool, data, needed, done)
-    pool.Add(found)  # type: ignore[no-untyped-call]  # the stubs lack it
+    pool.Add(found)
 
 
 def _extract(data: mmap.mmap, name: str) -> Any:

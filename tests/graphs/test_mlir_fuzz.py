@@ -67,7 +67,7 @@ def test_equal_strict_keys_mean_equal_programs(name: str) -> None:
     # the judge had much to say, and saw many programs that differ in their locations alone
     assert met["parsed"] > turns // 4
     assert met["raw"] > turns // 4
-    assert turns // 30 < len(meanings) < met["parsed"] // 2
+    assert min(turns // 30, 300) < len(meanings) < met["parsed"] // 2
 
 
 @pytest.mark.parametrize("name", ["hand", "step"])

@@ -12,6 +12,7 @@ HIT_LIBRARY = frozenset(("_sha256", "_sha2", "gc"))
 # And for files so large that OpenSSL pays.
 LARGE_LIBRARY = frozenset(("_hashlib",))
 HIT_ROOMS = frozenset((
+    "neffcache.aliases",
     "neffcache.compiler.find",
     "neffcache.compiler.identity",
     "neffcache.config",
@@ -27,18 +28,41 @@ HIT_ROOMS = frozenset((
     "neffcache.kernel",
     "neffcache.key",
     "neffcache.run.call",
+    "neffcache.run.keying",
     "neffcache.run.restore",
     "neffcache.shim.loading",
     "neffcache.shim.main",
     "neffcache.store.local",
 ))  # fmt: skip
+# A hit on a graph with custom calls asks again what each of them names.
+CALL_LIBRARY = frozenset(("binascii",))
+CALL_ROOMS = frozenset(("neffcache.graph.asked", "neffcache.graph.outside"))
+# And on a directory lists it.
+DIRECTORY_ROOMS = frozenset(("neffcache.graph.directory",))
 # What a compile that is then kept loads on top.
-MISS_LIBRARY = frozenset(("_ctypes", "_struct", "fcntl", "resource", "struct", "zlib"))
+MISS_LIBRARY = frozenset(("_ctypes", "_struct", "binascii", "fcntl", "resource", "struct", "zlib"))
 MISS_ROOMS = frozenset((
     "neffcache.compiler.package",
     "neffcache.compiler.script",
     "neffcache.entry.build",
     "neffcache.entry.wrapped",
+    "neffcache.graph.asked",
+    "neffcache.graph.directory",
+    "neffcache.graph.hlo",
+    "neffcache.graph.hlo_canonical",
+    "neffcache.graph.hlo_fields",
+    "neffcache.graph.hlo_ids",
+    "neffcache.graph.hlo_strict",
+    "neffcache.graph.mlir_bytecode",
+    "neffcache.graph.mlir_calls",
+    "neffcache.graph.mlir_line",
+    "neffcache.graph.mlir_locations",
+    "neffcache.graph.mlir_text",
+    "neffcache.graph.outside",
+    "neffcache.graph.sink",
+    "neffcache.graph.source",
+    "neffcache.graph.walk",
+    "neffcache.graph.wire",
     "neffcache.locks",
     "neffcache.neff",
     "neffcache.payload",

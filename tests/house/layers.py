@@ -11,11 +11,14 @@ FLOORS = {
     **dict.fromkeys(
         ("errors", "outcome", "files", "kernel", "locks", "processes", "start", "version"), 0
     ),
-    **dict.fromkeys(("invocation", "flags", "environment", "graph", "key"), 1),
+    **dict.fromkeys(
+        ("invocation", "flags", "environment", "environment_reasons", "graph", "key"), 1
+    ),
     **dict.fromkeys(("entry", "neff", "native", "payload"), 1),
     **dict.fromkeys(("config", "compiler", "store", "remote"), 2),
     **dict.fromkeys(
         (
+            "aliases",
             "backlog",
             "breaker",
             "credentials",

@@ -222,3 +222,13 @@ def test_any_values_are_taken_or_refused_and_always_fall_back(environ: dict[byte
     with suppress(SettingError):
         config.load(environ)
     assert config.fallback(environ).origins == {}
+
+
+@pytest.mark.parametrize("name", config.CHOICES)
+def test_a_choice_is_one_of_its_words(name: str) -> None:
+    for word in config.CHOICES[name]:
+        assert getattr(makers.settings(**{name: word.upper()}), name) == word
+    with pytest.raises(SettingError) as caught:
+        makers.settings(**{name: "other"})
+    assert caught.value.what.startswith(f"{config.variable(name)}=other")
+    assert caught.value.remedy == f"use one of {', '.join(config.CHOICES[name])}"

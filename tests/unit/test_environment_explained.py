@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neffcache import environment
+from neffcache import environment, environment_reasons
 from unit import cluster
 
 ENVIRON = {b"NEURON_FSDP": b"1", b"NEURON_RT_X": b"2", b"XLA_A": b"3", b"PATH": b"/bin"}
@@ -85,12 +85,13 @@ def test_xla_flags_that_were_asked_for_are_whole() -> None:
 
 @pytest.mark.parametrize("pattern", [b"", b"*", b"A*B", b"**", b"A=1"])
 def test_a_wish_that_is_no_name_is_a_problem(pattern: bytes) -> None:
-    assert environment.problem(pattern)
+    with pytest.raises(ValueError, match="name"):
+        environment.check(pattern)
 
 
 @pytest.mark.parametrize("pattern", [b"A", b"NEURON_*", b"N*"])
 def test_names_and_beginnings_are_no_problem(pattern: bytes) -> None:
-    assert not environment.problem(pattern)
+    environment.check(pattern)
 
 
 WHY = {
@@ -112,22 +113,20 @@ def test_every_variable_has_its_reason(name: str) -> None:
     environ = {other.encode(): b"--a" for other in WHY}
     found = {
         known.decode(): (within, reason)
-        for known, within, reason in environment.explain_environment(
-            environ, [b"NKI_UN*"], [b"WANTED"]
-        )
+        for known, within, reason in environment_reasons.explain(environ, [b"NKI_UN*"], [b"WANTED"])
     }
     assert found[name][0] == WHY[name][0]
     assert WHY[name][1] in found[name][1]
 
 
 def test_flags_that_change_nothing_have_a_reason() -> None:
-    found = environment.explain_environment({b"XLA_FLAGS": b"--xla_dump_to=/a"}, (), ())
+    found = environment_reasons.explain({b"XLA_FLAGS": b"--xla_dump_to=/a"}, (), ())
     assert found == [(b"XLA_FLAGS", False, "holds nothing but options that change no result")]
 
 
 def test_all_variables_of_a_rank_are_explained() -> None:
     environ = next(cluster.environments())
-    found = environment.explain_environment(environ, (), ())
+    found = environment_reasons.explain(environ, (), ())
     assert [name for name, _within, _reason in found] == sorted(environ)
     assert all(reason for _name, _within, reason in found)
     within = [name for name, known, _reason in found if known]

@@ -14,6 +14,7 @@ COMMANDS = (
     ("env", "print the shell line that puts it first on PATH"),
     ("stats", "count hits and misses, show the store and what waits for upload"),
     ("explain", "say why a call was a hit or a miss, part by part of its key"),
+    ("key", "print the key of a compile part by part, or what differs between two graphs"),
     ("config", "list every setting: value, origin, variable, meaning"),
     ("doctor", "look for what would stop hits"),
     ("flush", "wait until what is queued is uploaded"),

@@ -54,7 +54,7 @@ def settings_table() -> str:
 def _option(made: Config, row: tuple[str, str, str, str]) -> dict[str, Any]:
     name, kind, default, meaning = row
     value = getattr(made, name)
-    if kind == "list":
+    if kind in ("list", "names"):
         value = [_without_secrets(item) for item in value]
     elif kind == "size" and value < 0:
         value = None
@@ -95,7 +95,7 @@ def _lines(options: list[dict[str, Any]]) -> list[str]:
 
 def _shown(option: dict[str, Any]) -> str:
     value = option["value"]
-    if option["type"] == "list":
+    if option["type"] in ("list", "names"):
         return " ".join(value) or "(none)"
     if option["type"] == "bool":
         return "true" if value else "false"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["call", "notes", "words"]
 _FACTS = (("graph", "graph"), ("output", "output"), ("cwd", "directory"), ("remote", "remote"))
 _MOST_DIFFERENCES = 20
+_MOST_REASONS = 10
 
 
 def call(one: Explained) -> str:
@@ -69,6 +70,9 @@ def _facts(one: Explained) -> list[str]:
     if one.key:
         there = "in the local store" if one.stored else "not in the local store"
         rows.append(("key", f"{one.key} ({there})"))
+    if one.level:
+        rows.append(("level", one.level))
+    rows += [("not as asked", reason) for reason in one.reasons[:_MOST_REASONS]]
     return text.table([(title, text.short(value, 600)) for title, value in rows])
 
 

@@ -29,6 +29,8 @@ class Explained:
 
     Attributes:
         record: the journal's line; {} for an entry that no call in the journal names.
+        level: how far the graph was normalised; "" when not known.
+        reasons: why that is a safer level than the one asked for.
         parts: of the key, each with a hint when its value looks accidental ("" otherwise).
         stored: whether the local store has an entry of the key now.
         nearest: for a miss, the stored entry that differs least.
@@ -37,6 +39,8 @@ class Explained:
 
     record: dict[str, Any]
     key: str
+    level: str
+    reasons: list[str]
     parts: list[tuple[Part, str]]
     stored: bool
     nearest: Nearest | None
@@ -91,11 +95,24 @@ def explain(
     return Explained(
         record,
         key or "",
+        _level(found),
+        _reasons(record),
         [(part, hints.look(part.label, part.text or "", host)) for part in found],
         calls.is_stored(key, store),
         calls.nearest(key or "", found, directory, store) if missed and found else None,
         ledger.compiles_of(store, key) if store and key else [],
     )
+
+
+def _level(found: list[Part]) -> str:
+    """The first word of the graph's part."""
+    text = next((part.text for part in found if part.label == "graph"), None)
+    return text.partition(" ")[0] if text else ""
+
+
+def _reasons(record: dict[str, Any]) -> list[str]:
+    reasons = record.get("reasons")
+    return [one for one in reasons if isinstance(one, str)] if isinstance(reasons, list) else []
 
 
 def _is_miss(record: dict[str, Any]) -> bool:
@@ -115,6 +132,8 @@ def as_data(one: Explained) -> dict[str, Any]:
             {"id": note, "words": describe.words(note), "detail": detail}
             for note, detail in describe.notes(one.record)
         ],
+        "level": one.level or None,
+        "reasons": one.reasons,
         "stored": one.stored,
         "parts": [asdict(part) | {"hint": hint or None} for part, hint in one.parts],
         "nearest": None,

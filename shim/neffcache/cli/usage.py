@@ -27,7 +27,7 @@ def parse(module: ModuleType, does: str, words: Sequence[str]) -> argparse.Names
     """The arguments of a command.
 
     Args:
-        module: the command's module.
+        module: the command's module; with FLAGS, what follows `--` is kept as it is, in `flags`.
         does: what it does, in one line.
         words: the command's name and what follows it.
 
@@ -55,7 +55,13 @@ def parse(module: ModuleType, does: str, words: Sequence[str]) -> argparse.Names
         allow_abbrev=False,
     )
     module.arguments(parser)
-    return parser.parse_args(words[1:])
+    ours, flags = list(words[1:]), None
+    if hasattr(module, "FLAGS") and "--" in ours:
+        at = ours.index("--")
+        ours, flags = ours[:at], ours[at + 1 :]
+    made = parser.parse_args(ours)
+    made.flags = flags
+    return made
 
 
 def overview(commands: Sequence[tuple[str, str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 from neffcache.graph import hlo_fields as known
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Message = dict[int, list[bytes]]  # number → values, of varints their bytes
+    Places = tuple[dict[bytes, str], dict[bytes, str]]  # id → place, in both modules
 
 
 def compare(first: bytes, second: bytes, level: str, most: int = 50) -> list[str]:
@@ -77,9 +79,23 @@ def _modules(first: bytes, second: bytes, canonical: bool) -> Iterator[str]:
     ours, theirs = _computations(a), _computations(b)
     if len(ours) != len(theirs):
         yield f"module: {len(ours)} computations, and {len(theirs)}"
-    outer = [_numbers(side) for side in (ours, theirs)]
+    outer = (_numbers(ours), _numbers(theirs))
+    if canonical and _ranks(ours) != _ranks(theirs):
+        yield "module: the order of computation ids differs"
+    words = _words(a, ours) | _words(b, theirs) if canonical else None
     for one, other in zip(ours, theirs, strict=False):
-        yield from _computation(one, other, (outer[0], outer[1]), canonical)
+        entry = _last(one, 5) == _last(a, 6)
+        yield from _computation((one, other), outer, words, entry)
+
+
+def _words(module: Message, computations: list[Message]) -> set[bytes]:
+    """Names that attributes may refer to."""
+    found = known.words(_last(module, 19))
+    for computation in computations:
+        for body in computation.get(2, []):
+            if b"\xa2\x04" in body:
+                found |= known.words(_last(_message(body), 68))
+    return found
 
 
 def _computations(module: Message) -> list[Message]:
@@ -96,22 +112,25 @@ def _id_of(item: Message) -> int:
 
 
 def _computation(
-    a: Message, b: Message, outer: tuple[dict[bytes, str], dict[bytes, str]], canonical: bool
+    pair: tuple[Message, Message], outer: Places, words: set[bytes] | None, entry: bool
 ) -> Iterator[str]:
+    """`words` are the names that count; None: all do."""
+    a, b = pair
     where = f"computation {_text(_last(a, 1))}"
-    ours, theirs = ([_message(body) for body in side.get(2, [])] for side in (a, b))
+    ours, theirs = ([_message(body) for body in side.get(2, [])] for side in pair)
     inner = (_numbers(ours), _numbers(theirs))
-    if canonical:
-        for side in (a, b):
+    if words is not None and _last(a, 1) not in words:
+        for side in pair:
             side[1] = [known.stem(_last(side, 1))]
-    yield from _fields(where, (a, b), _COMPUTATION, {2, 6} | ({5} if canonical else set()))
+    yield from _fields(where, pair, _COMPUTATION, {2, 6} if words is None else {2, 5, 6})
     if inner[0].get(_last(a, 6)) != inner[1].get(_last(b, 6)):
         yield f"{where}: another root"
-    if canonical and _ranks(ours) != _ranks(theirs):
+    if words is not None and _ranks(ours) != _ranks(theirs):
         yield f"{where}: the order of ids differs"
     at = _first_gap(ours, theirs)
     for one, other in zip(ours[:at], theirs[:at], strict=True):
-        yield from _instruction(where, (one, other), (inner, outer), canonical)
+        named = words is None or _name_counts(one, other, words, entry)
+        yield from _instruction(where, (one, other), (inner, outer), (words is not None, named))
     if at < max(len(ours), len(theirs)):
         names = [_text(_last(side[at], 1)) if at < len(side) else "none" for side in (ours, theirs)]
         yield (
@@ -121,7 +140,7 @@ def _computation(
 
 
 def _ranks(items: list[Message]) -> list[int]:
-    ids = [int.from_bytes(_last(item, 35), "little") for item in items]
+    ids = [int.from_bytes(_last(item, _id_of(item)), "little") for item in items]
     return sorted(range(len(ids)), key=ids.__getitem__)
 
 
@@ -138,12 +157,13 @@ def _first_gap(ours: list[Message], theirs: list[Message]) -> int:
 def _instruction(
     where: str,
     pair: tuple[Message, Message],
-    places: tuple[tuple[dict[bytes, str], dict[bytes, str]], ...],
-    canonical: bool,
+    places: tuple[Places, Places],
+    reading: tuple[bool, bool],
 ) -> Iterator[str]:
+    canonical, named = reading
     where = f"{where}, instruction {_text(_last(pair[0], 1))}"
     inner, outer = places
-    skip = {7, 35, 36, 37, 38} | ({1} if canonical else set())
+    skip = {7, 35, 36, 37, 38} | (set() if named else {1})
     yield from _fields(where, pair, _INSTRUCTION, skip)
     for number, known_places in ((36, inner), (37, inner), (38, outer)):
         told = [
@@ -157,6 +177,14 @@ def _instruction(
         yield f"{where}: metadata differs"
     if not canonical and _last(pair[0], 35) != _last(pair[1], 35):
         yield f"{where}: id differs"
+
+
+def _name_counts(one: Message, other: Message, words: set[bytes], entry: bool) -> bool:
+    names = [_last(one, 1), _last(other, 1)]
+    if not words.isdisjoint(names):
+        return True
+    stems = {known.stem(name) for name in names}
+    return entry and _last(one, 2) == b"parameter" and len(stems) == 2
 
 
 def _fields(where: str, pair: tuple[Message, Message], names: str, skip: set[int]) -> Iterator[str]:
@@ -179,6 +207,7 @@ def _how(ours: list[bytes], theirs: list[bytes], number: int) -> str:
     return "differs"
 
 
+@functools.cache
 def _names(table: str) -> dict[int, str]:
     pairs = [entry.split(" ") for entry in table.split(", ")]
     return {int(number): name for number, name in pairs}

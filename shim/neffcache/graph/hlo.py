@@ -145,8 +145,9 @@ def _raw(source: "Source", form: str, level: str, resolve: "Resolve") -> str:
     found, tail = False, b""
     for part in source.parts(0, source.size):
         made.update(part)
-        found = found or custom in (tail + bytes(part) if tail else bytes(part))
-        tail = bytes(part[-len(custom) :])
+        whole = tail + bytes(part) if tail else bytes(part)
+        found = found or custom in whole
+        tail = whole[-len(custom) :]
     if found and (form == UNKNOWN or level != RAW):
         raise Bypass("graph_custom_code", "custom calls in a graph that cannot be read as HLO")
     if found:

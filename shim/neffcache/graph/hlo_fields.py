@@ -29,6 +29,14 @@ _SOURCE = ((3, 2), (4, 0), (15, 0), (17, 0), (18, 0), (19, 0))
 _LABELS = ((1, 2), (2, 2), (12, 2))
 
 
+# Two readings of a text that may name something: narrow and wide.
+_WORD = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_.-"
+_OTHER = bytes(range(256)).translate(None, _WORD)
+_BRACKETS = b",;:=%\"'(){}[]<>|&"
+_ONLY_WORDS = bytes.maketrans(_OTHER, b" " * len(_OTHER))
+_NO_BRACKETS = bytes.maketrans(_BRACKETS, b" " * len(_BRACKETS))
+
+
 def _tags(numbers: "tuple[int, ...]", texts: "tuple[int, ...]") -> "frozenset[int]":
     return frozenset([n << 3 for n in numbers] + [n << 3 | _BYTES for n in texts])
 
@@ -129,8 +137,6 @@ def stem(name: bytes) -> bytes:
 
 def words(attributes: bytes) -> "set[bytes]":
     """Everything in a map's keys and values that may be the name of something in the module."""
-    plain = bytes(b if _is_word(b) else 32 for b in range(256))
-    open_ = bytes(32 if chr(b) in " \t\r\n\v\f,;:=%\"'(){}[]<>|&" else b for b in range(256))
     found: set[bytes] = set()
     for tag, _start, value, stop in wire.fields(attributes, 0, len(attributes)):
         if tag & 7 != _BYTES:
@@ -139,9 +145,6 @@ def words(attributes: bytes) -> "set[bytes]":
             if inner & 7 == _BYTES:
                 text = attributes[value + begin : value + end]
                 found.add(text)
-                found.update(text.translate(plain).split(), text.translate(open_).split())
+                found.update(text.translate(_ONLY_WORDS).split())
+                found.update(text.translate(_NO_BRACKETS).split())
     return found
-
-
-def _is_word(byte: int) -> bool:
-    return 48 <= byte <= 57 or 65 <= byte <= 90 or 97 <= byte <= 122 or byte in b"_.-"

@@ -166,7 +166,10 @@ class Outside:
 def _kernel_path(text: bytes) -> str:
     import json
 
-    stated = json.loads(text)
+    try:
+        stated = json.loads(text)
+    except (ValueError, RecursionError):
+        stated = None
     path: object = None
     if isinstance(stated, dict):
         inner = stated.get("klir_binary")

@@ -3,7 +3,6 @@
 import posix
 
 from neffcache import files
-from neffcache.graph import directory
 from neffcache.invocation import Bypass
 
 RAW, STRICT, CANONICAL = "raw", "strict", "canonical"
@@ -40,9 +39,10 @@ class Graph:
         size: bytes read.
         changed: when a file of it, or one in the key beside it, last changed (ns).
         reasons: why the level is not the one that was asked for.
+        outside: path -> (digest, bytes) of every file that it names, as found for its digest.
     """
 
-    __slots__ = ("changed", "digest", "form", "level", "reasons", "size")
+    __slots__ = ("changed", "digest", "form", "level", "outside", "reasons", "size")
 
     def __init__(self, level: str, form: str, digest: str) -> None:
         self.level = level
@@ -51,6 +51,7 @@ class Graph:
         self.size = 0
         self.changed = 0
         self.reasons: tuple[str, ...] = ()
+        self.outside: dict[str, tuple[str, int]] = {}
 
     def text(self) -> str:
         """As it stands in a key."""
@@ -102,6 +103,8 @@ def changed(path: str) -> int:
 
 
 def _read_directory(path: str) -> Bytes:
+    from neffcache.graph import directory
+
     hashed = files.new_hash(0)
     total = newest = 0
     for name, full, at in directory.list_files(path):

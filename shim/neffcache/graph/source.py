@@ -58,6 +58,9 @@ class Source:
 
     def parts(self, begin: int, end: int) -> "Iterator[bytes | memoryview]":
         """The same in parts of bounded size."""
+        if begin == 0 and end == len(self.data):
+            yield self.data
+            return
         if begin >= self.base and end <= self.base + len(self.data):
             yield memoryview(self.data)[begin - self.base : end - self.base]
             return

@@ -4,7 +4,7 @@ import posix
 
 from neffcache import files
 from neffcache.graph import directory, hlo, mlir_bytecode, mlir_text, raw, source
-from neffcache.graph.outside import Outside
+from neffcache.graph.asked import Asked
 from neffcache.graph.raw import UNREADABLE, Graph
 from neffcache.invocation import Bypass
 
@@ -14,39 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from neffcache.graph.asked import Calls
     from neffcache.graph.mlir_bytecode import Strip
     from neffcache.graph.source import Source
-
-    # Target and configuration of each custom call, and the digest of what stands for it ("": None).
-    Calls = dict[tuple[bytes, bytes], str]
-
-
-class Asked:
-    """Answers for custom calls, remembered: while they stay the same, so does the graph's digest.
-
-    Attributes:
-        calls: what was asked and answered.
-        outside: reads the files that are named.
-    """
-
-    __slots__ = ("calls", "outside")
-
-    def __init__(self, cwd: str) -> None:
-        self.outside = Outside(cwd)
-        self.calls: Calls = {}
-
-    def __call__(self, target: bytes, config: bytes) -> "bytes | None":
-        """What stands for a configuration. Raises Bypass."""
-        answer = self.outside(target, config)
-        self.calls[target, config] = "" if answer is None else files.digest(answer)
-        return answer
-
-    def changed(self) -> int:
-        """When any file that was read last changed (ns); 0 for none."""
-        try:
-            return max(map(raw.changed, self.outside.references), default=0)
-        except OSError as error:
-            raise Bypass(UNREADABLE, str(error)) from error
 
 
 class Walk:
@@ -93,6 +63,7 @@ def walk(path: str, level: str, cwd: str, strip: "Callable[[str], Strip | None]"
     except OSError as error:
         raise Bypass(UNREADABLE, f"{path}: {error.strerror or error}") from error
     made.changed = max(made.changed, asked.changed())
+    made.outside = asked.outside.references
     return Walk(made, asked.calls, seen[0] if len(seen) == 1 else "")
 
 

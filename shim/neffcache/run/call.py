@@ -1,7 +1,6 @@
 """Story: the whole of one call, and the one place where an unexpected fault ends."""
 
-from neffcache import files, invocation, journal
-from neffcache.compiler import identity
+from neffcache import files, journal
 from neffcache.errors import EntryError, SettingError, StoreError
 from neffcache.invocation import Bypass
 from neffcache.run import keying, restore
@@ -108,17 +107,11 @@ def note_passed(config: "Config", record: journal.Record) -> None:
 def _answer(plan: Plan) -> int:
     job, record = plan.job, plan.record
     plan.store = _open_store(job)
-    if not job.cwd:
-        raise Bypass("bad_command_line", "the working directory is gone")
-    plan.call = call = invocation.parse(
-        job.argv, job.cwd, allow_savetemps=job.config.allow_savetemps
-    )
+    plan.call = call = keying.parse(job)
     record.set(graph=call.graph, output=call.output)
-    restore.check_places(call)
-    if not call.target and not job.config.target:
-        raise Bypass("no_target")
-    plan.identity = _identity(job, plan.store)
-    plan.key, plan.graph = keying.compute(plan)
+    keying.check(job, call)
+    plan.identity = keying.identify(job, plan.store.path)
+    plan.key, plan.graph = keying.compute(job, call, plan.identity, plan.store.path)
     record.set(key=plan.key.digest)
     if not job.config.recache and serve_stored(plan, "hit_local"):
         return 0
@@ -133,13 +126,6 @@ def _open_store(job: Job) -> "Store":
     except StoreError as error:
         job.say(False, files.encode(f"neffcache: {error}: compiling without the cache\n"))
         raise Bypass("store_unusable", str(error)) from error
-
-
-def _identity(job: Job, store: "Store") -> "Identity":
-    if job.config.compiler_id:
-        return identity.named(job.config.compiler_id, job.script)
-    memory = f"{store.path}/{local.COMPILERS}"
-    return identity.identify(job.script, job.environ, memory, job.config.compiler_check)
 
 
 def serve_stored(plan: Plan, outcome: str) -> bool:

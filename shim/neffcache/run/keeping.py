@@ -125,7 +125,7 @@ def _check_run(plan: "Plan", before: Before, ran: "Ran") -> None:
 def _check_inputs(plan: "Plan") -> None:
     """The graph and every file in the key are read once more: the same, and not touched since."""
     try:
-        again, graph = keying.compute(plan)
+        again, graph = keying.compute(plan.job, plan.call, plan.identity, plan.store.path)
     except Bypass as reason:
         raise _NotKept("inputs_changed", reason.detail) from reason
     if again.digest != plan.key.digest or graph.changed != plan.graph.changed:

@@ -2,95 +2,118 @@
 
 import time
 
-from neffcache import aliases, config, environment, files, key
-from neffcache.errors import SettingError
+from neffcache import aliases, environment, files, invocation, key
+from neffcache.compiler import identity
 from neffcache.graph import raw
+from neffcache.invocation import Bypass
+from neffcache.run import restore
+from neffcache.store import local
 
 _SETTLED = 2.0  # seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from neffcache.compiler.identity import Identity
+    from neffcache.config import Config
     from neffcache.graph.mlir_bytecode import Strip
     from neffcache.graph.raw import Bytes, Graph
     from neffcache.graph.walk import Walk
+    from neffcache.invocation import Invocation
     from neffcache.key import Key
-    from neffcache.run.call import Plan
+    from neffcache.run.call import Job
 
 
-def compute(plan: "Plan") -> "tuple[Key, Graph]":
+def parse(job: "Job") -> "Invocation":
+    """The call as the compiler would understand it. Raises Bypass."""
+    if not job.cwd:
+        raise Bypass("bad_command_line", "the working directory is gone")
+    return invocation.parse(job.argv, job.cwd, allow_savetemps=job.config.allow_savetemps)
+
+
+def check(job: "Job", call: "Invocation") -> None:
+    """Refuse a call whose files cannot be restored, or whose target nobody named. Raises Bypass."""
+    restore.check_places(call)
+    if not call.target and not job.config.target:
+        raise Bypass("no_target")
+
+
+def identify(job: "Job", memory: str) -> "Identity":
+    """The compiler that would run; `memory` is the store's directory, or "". Raises Bypass."""
+    if job.config.compiler_id:
+        return identity.named(job.config.compiler_id, job.script)
+    place = f"{memory}/{local.COMPILERS}" if memory else ""
+    return identity.identify(job.script, job.environ, place, job.config.compiler_check)
+
+
+def compute(
+    job: "Job", call: "Invocation", compiler: "Identity", memory: str
+) -> "tuple[Key, Graph]":
     """The key of a call, and the graph as read.
+
+    Args:
+        memory: the store's directory, which knows graphs by their bytes; "": walk it anew.
 
     Raises:
         Bypass: the graph, or a file that the call names, cannot be part of a key.
     """
-    job = plan.job
-    graph = _graph(plan)
+    graph = read(job, call.graph, memory)
+    around = environment.selected(job.environ, *patterns(job.config))
+    return key.compute(call, graph, compiler.parts, around, job.config.target), graph
+
+
+def patterns(settings: "Config") -> "tuple[list[bytes], list[bytes]]":
+    """The names of variables that the user keeps out of keys, and of those that he puts in."""
+    ignore = [files.encode(name) for name in settings.key_ignore_env]
+    return ignore, [files.encode(name) for name in settings.key_extra_env]
+
+
+def read(job: "Job", path: str, memory: str) -> "Graph":
+    """A graph at the level that is set, or at a safer one. Raises Bypass."""
+    found = raw.read(path)
+    if memory:
+        alias = aliases.recall(_place(job, path, memory, found))
+        if alias is not None and _holds(job, alias, found):
+            return alias.graph
+    return _walk(job, path, memory, found)
+
+
+def _place(job: "Job", path: str, memory: str, found: "Bytes", digest: str = "") -> str:
     settings = job.config
-    ignore = _patterns("key_ignore_env", settings.key_ignore_env)
-    extra = _patterns("key_extra_env", settings.key_extra_env)
-    around = environment.selected(job.environ, ignore, extra)
-    return key.compute(plan.call, graph, plan.identity.parts, around, settings.target), graph
-
-
-def _patterns(option: str, names: "tuple[str, ...]") -> "list[bytes]":
-    """The names of variables in a setting. Raises SettingError."""
-    found = [files.encode(name) for name in names]
-    for name in found:
-        problem = environment.problem(name)
-        if problem:
-            raise SettingError(
-                f"{config.variable(option)}: {files.decode(name)}: {problem}",
-                "name variables, each with or without a * at its end",
-            )
-    return found
-
-
-def _graph(plan: "Plan") -> "Graph":
-    found = raw.read(plan.call.graph)
-    place = _place(plan, found.digest, found.is_directory)
-    alias = aliases.recall(place)
-    if alias is not None and _holds(plan, alias, found):
-        return alias.graph
-    return _walk(plan, found)
-
-
-def _place(plan: "Plan", digest: str, is_directory: bool) -> str:
-    settings = plan.job.config
-    kind = "directory" if is_directory else plan.call.graph[-5:] == ".mlir"
+    kind = "directory" if found.is_directory else path[-5:] == ".mlir"
     detail = f"{kind} {settings.key_bytecode}"
-    return aliases.place(plan.store.path, digest, settings.key_level, detail)
+    return aliases.place(memory, digest or found.digest, settings.key_level, detail)
 
 
-def _holds(plan: "Plan", alias: aliases.Alias, found: "Bytes") -> bool:
+def _holds(job: "Job", alias: aliases.Alias, found: "Bytes") -> bool:
     """Whether every file that the graph names still says what it said; completes the graph."""
     graph = alias.graph
     graph.size, graph.changed = found.size, found.changed
     if not alias.calls:
         return True
-    from neffcache.graph.walk import Asked
+    from neffcache.graph.asked import Asked
 
-    asked = Asked(plan.job.cwd)
+    asked = Asked(job.cwd)
     for target, said in alias.calls:
         asked(target, said)
     graph.changed = max(graph.changed, asked.changed())
+    graph.outside = asked.outside.references
     return asked.calls == alias.calls
 
 
-def _walk(plan: "Plan", found: "Bytes") -> "Graph":
+def _walk(job: "Job", path: str, memory: str, found: "Bytes") -> "Graph":
     from neffcache.graph import walk
 
-    def strip(path: str) -> "Strip | None":
-        return _parser(plan, path)
+    def strip(file: str) -> "Strip | None":
+        return _parser(job, file)
 
-    made = walk.walk(plan.call.graph, plan.job.config.key_level, plan.job.cwd, strip)
-    if _is_certain(plan, found, made):
-        digest = made.bytes_digest or found.digest
-        place = _place(plan, digest, found.is_directory)
+    made = walk.walk(path, job.config.key_level, job.cwd, strip)
+    if memory and _is_certain(path, found, made):
+        place = _place(job, path, memory, found, made.bytes_digest)
         aliases.remember(place, aliases.Alias(made.graph, made.calls))
     return made.graph
 
 
-def _is_certain(plan: "Plan", found: "Bytes", made: "Walk") -> bool:
+def _is_certain(path: str, found: "Bytes", made: "Walk") -> bool:
     """Whether the bytes that were walked are those that an alias would be named by.
 
     What was not in memory at once was read twice. A change in between shows itself in the time of
@@ -101,17 +124,17 @@ def _is_certain(plan: "Plan", found: "Bytes", made: "Walk") -> bool:
     if time.time() - found.changed / 1e9 < _SETTLED:
         return False
     if found.is_directory:  # a file that is gone leaves no time behind
-        again = raw.read(plan.call.graph)
+        again = raw.read(path)
         return (again.digest, again.changed) == (found.digest, found.changed)
     try:
-        return raw.changed(plan.call.graph) == found.changed
+        return raw.changed(path) == found.changed
     except OSError:
         return False
 
 
-def _parser(plan: "Plan", path: str) -> "Strip | None":
-    if plan.job.config.key_bytecode != "strip":
+def _parser(job: "Job", path: str) -> "Strip | None":
+    if job.config.key_bytecode != "strip":
         return None
     from neffcache.compiler.bytecode import Asker
 
-    return Asker(path, plan.job.environ)
+    return Asker(path, job.environ)

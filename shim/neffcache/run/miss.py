@@ -7,6 +7,8 @@ from neffcache.run import call as calls
 from neffcache.run import keeping
 from neffcache.store import claim
 
+_MOST = 500  # letters of a reason
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.locks import Lock
@@ -40,7 +42,7 @@ def answer(plan: "Plan") -> int:
         if held.serve_after_wait() or _from_remotes(plan, specs):
             return 0
         if plan.job.config.require_hit:
-            plan.record.set_parts(plan.key)  # so that `explain` can say what differs
+            _tell_key(plan)  # so that `explain` can say what differs
             return calls.refuse(plan)
         if held.serve_before_compile():
             return 0
@@ -52,6 +54,14 @@ def answer(plan: "Plan") -> int:
 
         queue.wait_for(markers, plan.job.config.upload_wait)
     return status
+
+
+def _tell_key(plan: "Plan") -> None:
+    """Write down what the key is made of, and why its level is not the one asked for."""
+    plan.record.set_parts(plan.key)
+    plan.record.set(level=plan.graph.level)
+    if plan.graph.reasons:
+        plan.record.set(reasons=[reason[:_MOST] for reason in plan.graph.reasons])
 
 
 def _specs(texts: "tuple[str, ...]") -> "list[Spec]":
@@ -125,7 +135,7 @@ def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
         return False
     try:
         plan.record.set(remote=found.url)
-        plan.record.set_parts(plan.key)
+        _tell_key(plan)
         return calls.serve(plan, found.bundle, "hit_remote")
     finally:
         found.close()
@@ -134,7 +144,7 @@ def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
 def _compile(plan: "Plan", specs: "list[Spec]") -> "tuple[int, list[Marker]]":
     """Run the compiler once; keep and queue what it made: (status, markers)."""
     record = plan.record
-    record.set_parts(plan.key)
+    _tell_key(plan)
     record.set(cwd=plan.job.cwd, argv=list(plan.job.argv))
     if plan.job.config.recache:
         record.note("recache")

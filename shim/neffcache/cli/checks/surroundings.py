@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neffcache import environment, journal
+from neffcache import environment, files, journal
 from neffcache.cli import hints
 from neffcache.cli.finding import FAIL, OK, WARN, Finding, Scene
 from neffcache.cli.text import short
 from neffcache.compiler import find
+from neffcache.run import keying
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +37,35 @@ def look(scene: Scene) -> Iterator[Finding]:
 
 def _variables(scene: Scene) -> Iterator[Finding]:
     host = hints.Host.here()
-    found = environment.relevant(scene.environ)
-    for name, value in found:
-        label, shown = f"{hints.ENVIRONMENT}{journal.shown(name)}", journal.shown(value)
-        hint = hints.look(label, shown, host)
+    ignore, extra = keying.patterns(scene.config)
+    names = []
+    for label, value in environment.selected(scene.environ, ignore, extra):
+        if label == environment.IGNORED:
+            yield _ignored(journal.shown(value))
+            continue
+        name, shown = (
+            journal.shown(files.encode(label[len(hints.ENVIRONMENT) :])),
+            journal.shown(value),
+        )
+        names.append(short(name, 60))
+        hint = hints.look(f"{hints.ENVIRONMENT}{name}", shown, host)
         if hint:
-            remedy = "unset it for compiles, or give it the same value everywhere"
-            line = f"{journal.shown(name)}={short(shown, 80)} is in every key and {hint}"
-            yield Finding("environment", WARN, line, remedy)
-    names = ", ".join(short(journal.shown(name), 60) for name, _value in found)
-    yield Finding("environment", OK, f"variables in the key: {names or 'none'}")
+            line = f"{name}={short(shown, 80)} is in every key and {hint}"
+            yield Finding("environment", WARN, line, _remedy(files.encode(name), extra))
+    yield Finding("environment", OK, f"variables in the key: {', '.join(names) or 'none'}")
+
+
+def _ignored(patterns: str) -> Finding:
+    line = (
+        f"left out of keys on request: {short(patterns)}; shared with those alone who do the same"
+    )
+    return Finding("environment", OK, line)
+
+
+def _remedy(name: bytes, extra: list[bytes]) -> str:
+    if environment.matches(name, extra):
+        return "take it out of NEFFCACHE_KEY_EXTRA_ENV, or give it the same value everywhere"
+    return (
+        "unset it for compiles, or give it the same value everywhere; if the compiler does not "
+        "look at it, name it in NEFFCACHE_KEY_IGNORE_ENV"
+    )
