@@ -44,59 +44,66 @@ def _inside(graph: bytes, form: str, change: Callable[[bytes], bytes]) -> bytes:
 def _at_depth(body: bytes, depth: int, change: Callable[[bytes], bytes]) -> bytes:
     if not depth:
         return change(body)
-    return _write(
+    return write(
         (tag, _at_depth(value, depth - 1, change) if tag == known.NAME else value)
-        for tag, value in _read(body)
+        for tag, value in read(body)
     )
 
 
-def _read(body: bytes) -> list[Field]:
+def read(body: bytes) -> list[Field]:
+    """The fields of a message. Raises Malformed, IndexError."""
     return [(tag, body[value:stop]) for tag, _, value, stop in wire.fields(body, 0, len(body))]
 
 
-def _write(fields: Iterable[Field]) -> bytes:
+def write(fields: Iterable[Field]) -> bytes:
+    """The message that these fields make."""
     return b"".join(
         wire.encode(tag) + (wire.encode(len(value)) if tag & 7 == 2 else b"") + value
         for tag, value in fields
     )
 
 
+def _in_order(fields: list[Field]) -> bytes:
+    return write(sorted(fields, key=lambda field: field[0] >> 3))
+
+
 def _each(fields: list[Field], tag: int, change: Callable[[bytes], bytes]) -> list[Field]:
     return [(one, change(value) if one == tag else value) for one, value in fields]
 
 
-def _all(fields: list[Field], tag: int) -> list[bytes]:
+def values(fields: list[Field], tag: int) -> list[bytes]:
+    """Every value of a tag."""
     return [value for one, value in fields if one == tag]
 
 
 def _last(fields: list[Field], tag: int, default: bytes = b"") -> bytes:
-    return [default, *_all(fields, tag)][-1]
+    return [default, *values(fields, tag)][-1]
 
 
 # ---- other source positions
 
 
 def _moved_module(body: bytes) -> bytes:
-    kept = [(tag, value) for tag, value in _read(body) if tag not in known.LOCAL]
+    kept = [(tag, value) for tag, value in read(body) if tag not in known.LOCAL]
     fields = _each(kept, known.COMPUTATION, _moved_computation)
-    return _write([*fields, (known.ID, wire.encode(987654))])
+    return write([*fields, (known.ID, wire.encode(987654))])
 
 
 def _moved_computation(body: bytes) -> bytes:
-    return _write(_each(_read(body), known.INSTRUCTION, _moved_instruction))
+    return write(_each(read(body), known.INSTRUCTION, _moved_instruction))
 
 
 def _moved_instruction(body: bytes) -> bytes:
     """With metadata in its place among the fields, whether or not there was any."""
-    fields = _read(body)
-    metadata = _read(_last(fields, known.METADATA))
+    fields = read(body)
+    metadata = read(_last(fields, known.METADATA))
     kept = [(tag, value) for tag, value in metadata if tag not in known.SOURCE]
     line = wire.encode(4000 + len(body))
-    new = _write(sorted([*kept, (_FILE, b"/elsewhere/moved.py"), (_LINE, line)]))
-    if _all(fields, known.METADATA):
-        return _write(_each(fields, known.METADATA, lambda _old: new))
+    new = _in_order([*kept, (_FILE, b"/elsewhere/moved.py"), (_LINE, line)])
+    if values(fields, known.METADATA):
+        return write(_each(fields, known.METADATA, lambda _old: new))
     at = sum(tag < known.METADATA for tag, _ in fields)
-    return _write([*fields[:at], (known.METADATA, new), *fields[at:]])
+    return write([*fields[:at], (known.METADATA, new), *fields[at:]])
 
 
 # ---- other names and ids
@@ -106,12 +113,13 @@ class _Renamer:
     """Renames one module; what a name or an id becomes is the same in all its places."""
 
     def __init__(self, body: bytes) -> None:
-        self._fields = _read(body)
+        self._fields = read(body)
         if _last(self._fields, known.SCHEDULE):
             raise NoTwin("it holds a schedule, which refers to ids")
-        self._computations = [_read(one) for one in _all(self._fields, known.COMPUTATION)]
+        self._computations = [read(one) for one in values(self._fields, known.COMPUTATION)]
         self._instructions = [
-            [_read(one) for one in _all(fields, known.INSTRUCTION)] for fields in self._computations
+            [read(one) for one in values(fields, known.INSTRUCTION)]
+            for fields in self._computations
         ]
         self._words = known.words(_last(self._fields, known.MODULE_ATTRIBUTES))
         every = [one for ones in self._instructions for one in ones]
@@ -135,7 +143,7 @@ class _Renamer:
         fields = _each(fields, known.NAME, lambda _old: b"renamed_module")
         fields = _each(fields, known.ENTRY_NAME, self._counted)
         fields = _each(fields, known.SHAPE, self._shape)
-        return _write(_each(fields, known.ENTRY_ID, self._numbers.__getitem__))
+        return write(_each(fields, known.ENTRY_ID, self._numbers.__getitem__))
 
     def _computation(self, fields: list[Field], inner: list[list[Field]]) -> bytes:
         bodies = iter([self._instruction(one) for one in inner])
@@ -143,7 +151,7 @@ class _Renamer:
         fields = _each(fields, known.NAME, self._counted)
         fields = _each(fields, known.SHAPE, self._shape)
         fields = _each(fields, known.ID, self._numbers.__getitem__)
-        return _write(_each(fields, known.ROOT, self._ids.__getitem__))
+        return write(_each(fields, known.ROOT, self._ids.__getitem__))
 
     def _instruction(self, fields: list[Field]) -> bytes:
         is_input = _last(fields, known.OPCODE) == b"parameter"
@@ -152,10 +160,10 @@ class _Renamer:
         fields = _each(fields, known.OWN_ID, self._ids.__getitem__)
         for tag in (known.OPERANDS, known.CONTROL):
             fields = _each(fields, tag, lambda packed: _mapped(packed, self._ids))
-        return _write(_each(fields, known.CALLED, lambda packed: _mapped(packed, self._numbers)))
+        return write(_each(fields, known.CALLED, lambda packed: _mapped(packed, self._numbers)))
 
     def _shape(self, body: bytes) -> bytes:
-        return _write(_each(_read(body), _PARAMETER_NAME, self._counted))
+        return write(_each(read(body), _PARAMETER_NAME, self._counted))
 
     def _counted(self, name: bytes) -> bytes:
         """The name with another number behind it."""
@@ -180,8 +188,8 @@ class _Renamer:
 
 def _relabelled(body: bytes) -> bytes:
     dropped = known.LABELS - known.SOURCE
-    kept = [(tag, value) for tag, value in _read(body) if tag not in dropped]
-    return _write(sorted([*kept, (_OP_NAME, b"renamed/scope/operation")]))
+    kept = [(tag, value) for tag, value in read(body) if tag not in dropped]
+    return _in_order([*kept, (_OP_NAME, b"renamed/scope/operation")])
 
 
 def _renumbered(ids: list[bytes], step: int, start: int) -> dict[bytes, bytes]:

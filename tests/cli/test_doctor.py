@@ -199,6 +199,22 @@ def test_a_variable_that_differs_by_rank(host: Host) -> None:
     assert "NEURON_NODE_RANK=3" in the_warning(host, NEURON_NODE_RANK="3")
 
 
+def test_a_variable_that_is_kept_out_is_no_warning(host: Host) -> None:
+    variables = {"NEURON_NODE_RANK": "3", "NEFFCACHE_KEY_IGNORE_ENV": "NEURON_NODE*"}
+    status, found = doctor(host, **variables)
+    assert (status, lines(found, "warn")) == (0, [])
+    said = lines(found, "ok")
+    assert "environment: variables in the key: none" in said
+    assert any("left out of keys on request: NEURON_NODE*" in line for line in said)
+
+
+def test_a_variable_that_is_put_in_is_looked_at(host: Host) -> None:
+    variables = {"MY_RANK": "3", "NEFFCACHE_KEY_EXTRA_ENV": "MY_*"}
+    assert "MY_RANK=3" in the_warning(host, **variables)
+    [row] = [row for row in doctor(host, **variables)[1] if row["level"] == "warn"]
+    assert "NEFFCACHE_KEY_EXTRA_ENV" in row["remedy"]
+
+
 def test_a_remote_that_answers(host: Host) -> None:
     (host.root / "remote").mkdir()
     status, found = doctor(host, NEFFCACHE_REMOTES=f"file://{host.root}/remote")

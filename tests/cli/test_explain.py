@@ -55,8 +55,43 @@ def test_another_graph_is_said_to_be_another_graph(host: Host, tmp_path: Path) -
     host.compile(tmp_path, TRAIN)
     host.compile(tmp_path, FORWARD)
     out = host.neffcache("explain").out
-    assert "the graph itself: raw file" in out
+    assert "the graph itself: strict hlo-module " in out
     assert "differs in 1 part:" in out
+
+
+def test_the_level_of_a_call_is_said_of_misses_and_hits(host: Host, tmp_path: Path) -> None:
+    canonical = {"NEFFCACHE_KEY_LEVEL": "canonical"}
+    host.compile(tmp_path, TRAIN)
+    host.compile(tmp_path, TRAIN, variables=canonical)
+    host.compile(tmp_path, TRAIN, variables=canonical)
+    found = explain(host, "--last", "3")
+    assert [call["outcome"] for call in found] == ["hit_local", "compiled", "compiled"]
+    assert [call["level"] for call in found] == ["canonical", "canonical", "strict"]
+    assert [call["reasons"] for call in found] == [[], [], []]
+    differences = found[1]["nearest"]["differences"]
+    assert [row["label"] for row in differences] == ["graph"]
+    out = host.neffcache("explain").out
+    assert ["level", "canonical"] in [line.split() for line in out.splitlines()]
+
+
+def test_why_a_safer_level_was_used_is_said(host: Host, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.pb"
+    odd.write_bytes(TRAIN.read_bytes()[:-1])
+    host.compile(tmp_path, odd)
+    [call] = explain(host)
+    assert call["level"] == "raw"
+    assert call["reasons"]
+    assert call["reasons"] == host.journal()[0]["reasons"]
+    assert call["reasons"][0] in host.neffcache("explain").out
+
+
+def test_why_is_said_of_a_required_hit_that_was_missing(host: Host, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.pb"
+    odd.write_bytes(TRAIN.read_bytes()[:-1])
+    host.compile(tmp_path, odd, variables={"NEFFCACHE_REQUIRE_HIT": "1"})
+    [call] = explain(host)
+    assert (call["outcome"], call["level"]) == ("required_hit_missing", "raw")
+    assert call["reasons"]
 
 
 def test_values_known_only_elsewhere_are_shown_as_digests(host: Host, tmp_path: Path) -> None:
@@ -170,7 +205,8 @@ def test_terminal_control_never_reaches_the_terminal(host: Host) -> None:
             "argv": [nasty],
             "key": "d" * 64,
             "notes": [[nasty, nasty], ["remote_failed", nasty]],
-            "parts": [[nasty, nasty], ["env A", "\ud800"]],
+            "parts": [[nasty, nasty], ["env A", "\ud800"], ["graph", nasty]],
+            "reasons": [nasty],
         },
     )
     for argv in (["explain"], ["explain", "--json"], ["stats"]):
@@ -179,7 +215,9 @@ def test_terminal_control_never_reaches_the_terminal(host: Host) -> None:
         assert set(done.out) - {"\n"} <= {char for char in done.out if char.isprintable()}
 
 
-@pytest.mark.parametrize("field", ["time", "key", "notes", "parts", "argv", "detail", "graph"])
+@pytest.mark.parametrize(
+    "field", ["time", "key", "notes", "parts", "argv", "detail", "graph", "level", "reasons"]
+)
 @pytest.mark.parametrize("value", [7, -1e300, "x", [], [1], {}, None, True, [["a", 1]]])
 def test_foreign_journal_lines_are_no_fault(host: Host, field: str, value: object) -> None:
     write_journal(host, {"outcome": "compiled", field: value})

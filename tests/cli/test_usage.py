@@ -11,7 +11,7 @@ import pytest
 
 from hosts import BIN, Host
 
-COMMANDS = ("install", "env", "stats", "explain", "config", "doctor", "flush")
+COMMANDS = ("install", "env", "stats", "explain", "key", "config", "doctor", "flush")
 WRONG = [
     ([], "no command"),
     (["stat"], "did you mean stats?"),
@@ -34,6 +34,12 @@ WRONG = [
     (["explain", "zzzzzzz"], "'zzzzzzz'"),
     (["explain", "a" * 65], "aaa"),
     (["explain", "abcdef", "--last", "2"], "--last"),
+    (["key"], "GRAPH"),
+    (["key", "--level", "loose", "a"], "loose"),
+    (["key", "a", "b", "c"], "c"),
+    (["key", "--", "a"], "GRAPH"),
+    (["key", "a", "--target=trn1"], "--target"),
+    (["key", "a", "b", "--", "--target=trn1"], "flags go with one graph"),
     (["config", "--json", "--markdown"], "--markdown"),
     (["flush", "--timeout", "soon"], "'soon'"),
     (["flush", "--timeout", "-1"], "-1"),

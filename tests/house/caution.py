@@ -13,6 +13,7 @@ BROAD: dict[str, tuple[int, str]] = {
     "shim/neffcache/compiler/bytecode_helper.py": (1, "its last word is a line, whatever happened"),
     "shim/neffcache/run/call.py": (2, "the one place: a fault of the cache breaks no compile"),
     "shim/neffcache/sync/sender.py": (1, "the sender's last word is a line, whatever happened"),
+    "shim/neffcache/graph/hlo.py": (1, "what cannot be read as HLO counts byte for byte"),
     "shim/neffcache/shim/start.py": (1, "a package that cannot be imported breaks no compile"),
 }
 # Test helpers that may sleep: the ones that wait for a condition, with a deadline.

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from neffcache.compiler import identity
 from neffcache.graph import walk
-from neffcache.graph.mlir_bytecode import Strip
 from neffcache.graph.raw import Graph
 from neffcache.key import Key
 from neffcache.run import keying
 from neffcache.run.call import Job
 from unit import makers
+
+if TYPE_CHECKING:
+    from neffcache.graph.mlir_bytecode import Strip
 
 
 def _nothing() -> object:

@@ -154,7 +154,12 @@ class Canonical(hlo_strict.Strict):
         limit = min(limit, self._next_custom(data, at))
         add, recall, number_of = self.sink.pieces.append, self._heads.get, int.from_bytes
         ids, ordered, keep = self._ids, self._order.append, self.kept
-        plain, parameter, places = self._plain, self._parameters.append, self.given or self._places
+        find, plain, parameter, places = (
+            data.find,
+            self._plain,
+            self._parameters.append,
+            self.given or self._places,
+        )
         width, mask, wanted = self._width
         try:
             while data[at] == 18 and at < limit:
@@ -162,13 +167,9 @@ class Canonical(hlo_strict.Strict):
                 begin = at + 2 + long
                 stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
                 opcode = begin + data[begin + 1] + 2
-                shape = opcode + data[opcode + 1] + 2
-                note = shape + data[shape + 1] + 2
-                noted = data[note + 1]
-                rest = note + noted + (2 if noted < 128 else (data[note + 2] << 7) - 125)
-                head = data[opcode:rest] if rest <= stop else b""
-                kept = recall(head) or self.learn(head, note - opcode)
-                own = rest if data[rest] == 0x98 else data.find(_OWN_ID, rest, stop)
+                own = find(_OWN_ID, opcode, stop)
+                head = data[opcode:own] if own > 0 else b""
+                kept = recall(head) or self.learn(head)
                 tail = own + 2 + width
                 raw = data[own + 2 : tail]
                 number = number_of(raw, "little")
@@ -198,23 +199,14 @@ class Canonical(hlo_strict.Strict):
                     or data[begin] != 10
                     or opcode - begin > 129
                     or (long and data[at + 2] > 127)
-                    or own < rest
-                    or data[own + 1] != 2
                     or not (last in plain or self._is_plain(last))
-                    or not (own == rest or self._is_plain(data[rest:own]))
                 ):
                     return at
                 name = data[begin:opcode]
                 place = len(ids).to_bytes(4, "little")
                 if kept[1] == 9 and kept[2:11] == _PARAMETER:
                     parameter(place + name[2:])
-                add(
-                    (name if keep and name[2:] in keep else b"")
-                    + kept
-                    + data[rest:own]
-                    + refers
-                    + last
-                )
+                add((name if keep and name[2:] in keep else b"") + kept + refers + last)
                 ids[raw] = place
                 ordered(number)
                 at = stop
@@ -243,6 +235,9 @@ class Canonical(hlo_strict.Strict):
             self._plain.clear()
         self._plain.add(rest)
         return True
+
+    def are_plain(self, tags: "list[int]") -> bool:
+        return known.PLAIN.issuperset(tags)
 
     def check(self, tag: int) -> None:
         if tag not in known.INSTRUCTION_KNOWN:

@@ -14,6 +14,8 @@ _MEMO = 4096
 _ENDS = (b"\xa2\x04\x00", b"\xa2\x04\x00\x92\x05\x00")
 _ATTRIBUTES = b"\xa2\x04"
 _CUSTOM = b"custom-call"
+_OWN_ID = b"\x98\x02"
+_HEAD = [known.OPCODE, 26, known.METADATA]
 REPLACED = b"\x02"  # starts a replaced configuration: no field has number 0
 
 TYPE_CHECKING = False
@@ -151,22 +153,17 @@ class Strict:
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         """Take the plain instructions from `at` on; where the first other thing begins."""
         limit = min(limit, self._next_custom(data, at))
-        add, recall = self.sink.pieces.append, self._heads.get
+        add, recall, find = self.sink.pieces.append, self._heads.get, data.find
         try:
             while data[at] == 18 and at < limit:
                 long = data[at + 1] > 127
                 begin = at + 2 + long
                 stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
                 opcode = begin + data[begin + 1] + 2
-                shape = opcode + data[opcode + 1] + 2
-                note = shape + data[shape + 1] + 2
-                noted = data[note + 1]
-                rest = note + noted + 2
-                if noted > 127:
-                    rest += (data[note + 2] << 7) - 127
-                head = data[opcode:rest] if rest <= stop else b""
-                kept = recall(head) or self.learn(head, note - opcode)
-                tail = data[rest:stop]
+                own = find(_OWN_ID, opcode, stop)
+                head = data[opcode:own] if own > 0 else b""
+                kept = recall(head) or self.learn(head)
+                tail = data[own:stop]
                 if (
                     not tail.endswith(_ENDS)
                     or 58 in tail
@@ -183,30 +180,32 @@ class Strict:
             pass
         return at
 
-    def learn(self, head: bytes, note: int) -> bytes:
-        """What is kept of opcode, shape and metadata; nothing when they are not exactly that.
+    def learn(self, head: bytes) -> bytes:
+        """What is kept of all before an instruction's id; nothing when that is not plain.
 
-        An opcode and a shape of less than 128 bytes each: then there is one way to read them.
+        Whole fields: opcode, shape, metadata, and then none that needs care. As this is how the
+        bytes read from their beginning, they end where a field begins.
         """
-        coded = head[1]
-        if coded > 127 or head[0] != known.OPCODE or head[coded + 2] != 26:
-            return b""
-        if head[coded + 3] > 127 or coded + 4 + head[coded + 3] != note or head[note] != 58:
-            return b""
-        field = head[note:]
-        kept = self._notes.get(field)
-        if kept is None:
-            try:
-                _, _, value, stop = wire.field(field, 0)
-                if stop != len(field):
-                    return b""
-                kept = known.reduced_metadata(field[value:], self.canonical)
-            except (IndexError, Malformed, Unsafe, ValueError):  # `_instruction` says what it is
+        try:
+            fields = list(wire.fields(head, 0, len(head)))
+            tags = [tag for tag, _, _, _ in fields]
+            if tags[:3] != _HEAD or not self.are_plain(tags[3:]):
                 return b""
-            _remember(self._notes, field, kept)
-        kept = head[:note] + kept
+            _, start, value, stop = fields[2]
+            note = head[value:stop]
+            kept = self._notes.get(note)
+            if kept is None:
+                kept = known.reduced_metadata(note, self.canonical)
+                _remember(self._notes, note, kept)
+        except (IndexError, Malformed, Unsafe, ValueError):  # `_instruction` says what it is
+            return b""
+        kept = head[:start] + kept + head[stop:]
         _remember(self._heads, head, kept)
         return kept
+
+    def are_plain(self, tags: "list[int]") -> bool:
+        """Whether fields need no care."""
+        return known.STRICT_SPECIAL.isdisjoint(tags)
 
     def _instruction(self, begin: int, end: int) -> None:
         """Any instruction, field by field."""

@@ -43,22 +43,18 @@ def _variables(scene: Scene) -> Iterator[Finding]:
         if label == environment.IGNORED:
             yield _ignored(journal.shown(value))
             continue
-        name, shown = (
-            journal.shown(files.encode(label[len(hints.ENVIRONMENT) :])),
-            journal.shown(value),
-        )
+        variable = files.encode(label.removeprefix(hints.ENVIRONMENT))
+        name, shown = journal.shown(variable), journal.shown(value)
         names.append(short(name, 60))
         hint = hints.look(f"{hints.ENVIRONMENT}{name}", shown, host)
         if hint:
             line = f"{name}={short(shown, 80)} is in every key and {hint}"
-            yield Finding("environment", WARN, line, _remedy(files.encode(name), extra))
+            yield Finding("environment", WARN, line, _remedy(variable, extra))
     yield Finding("environment", OK, f"variables in the key: {', '.join(names) or 'none'}")
 
 
 def _ignored(patterns: str) -> Finding:
-    line = (
-        f"left out of keys on request: {short(patterns)}; shared with those alone who do the same"
-    )
+    line = f"left out of keys on request: {short(patterns)}; shared by those who do the same"
     return Finding("environment", OK, line)
 
 
