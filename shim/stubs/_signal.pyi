@@ -25,7 +25,7 @@ SIGTTOU: Final = 22
 SIGXFSZ: Final = 25
 SIGWINCH: Final = 28
 
-class struct_siginfo:
+class struct_siginfo:  # noqa: N801
     si_signo: int
     si_code: int
     si_pid: int

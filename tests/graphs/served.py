@@ -8,7 +8,7 @@ from pathlib import Path
 
 from entries import settings
 from neffcache.run import call
-from neffcache.run.miss import Ran
+from neffcache.run.plan import Job, Ran
 from neuronxcc.driver import arguments, compilation
 from neuronxcc.driver.switches import Switches
 
@@ -29,7 +29,7 @@ class Cache:
         path, output = self.root / "graph.pb", self.root / "out.neff"
         path.write_bytes(graph)
         output.unlink(missing_ok=True)
-        job = call.Job()
+        job = Job()
         job.argv = ["compile", "--framework=XLA", str(path), "--output", str(output)]
         job.argv += ["--target=trn1", "--auto-cast=none", f"--temp-dir={self.root}"]
         job.argv += [f"--logfile={self.root}/log"]

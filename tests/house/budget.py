@@ -29,6 +29,7 @@ HIT_ROOMS = frozenset((
     "neffcache.key",
     "neffcache.run.call",
     "neffcache.run.keying",
+    "neffcache.run.plan",
     "neffcache.run.restore",
     "neffcache.shim.loading",
     "neffcache.shim.main",

@@ -13,7 +13,7 @@ from neffcache.graph import walk
 from neffcache.graph.raw import Graph
 from neffcache.key import Key
 from neffcache.run import keying
-from neffcache.run.call import Job
+from neffcache.run.plan import Job
 from unit import makers
 
 if TYPE_CHECKING:

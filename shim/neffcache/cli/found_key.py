@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neffcache.cli.world import World
     from neffcache.graph.raw import Graph
     from neffcache.key import Key
-    from neffcache.run.call import Job
+    from neffcache.run.plan import Job
 
 _NO_FLAGS = "give the flags of the compile behind --, e.g. -- --framework=XLA --target=trn1"
 _MOST_FILES = 100

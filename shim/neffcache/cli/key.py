@@ -10,7 +10,7 @@ from neffcache.cli import found_key, two_graphs
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.usage import Usage
 from neffcache.cli.world import World
-from neffcache.run.call import Job
+from neffcache.run.plan import Job
 
 if TYPE_CHECKING:
     import argparse

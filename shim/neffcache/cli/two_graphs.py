@@ -16,7 +16,7 @@ from neffcache.run import keying
 
 if TYPE_CHECKING:
     from neffcache.graph.raw import Graph
-    from neffcache.run.call import Job
+    from neffcache.run.plan import Job
 
 _MOST = 50
 _ENOUGH = "... and more"

@@ -4,60 +4,16 @@ from neffcache import files, journal
 from neffcache.errors import EntryError, SettingError, StoreError
 from neffcache.invocation import Bypass
 from neffcache.run import keying, restore
+from neffcache.run.plan import Job, Plan
 from neffcache.store import local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from neffcache.compiler.identity import Identity
     from neffcache.config import Config
     from neffcache.entry.read import Bundle
-    from neffcache.graph.raw import Graph
-    from neffcache.invocation import Invocation
-    from neffcache.key import Key
-    from neffcache.run.miss import Ran
     from neffcache.store.local import Store
 
 PASS = b"Compiler status PASS\n"
-
-
-class Job:
-    """What a door hands over.
-
-    Attributes:
-        argv: the arguments behind the program's name.
-        cwd: absolute working directory.
-        environ: the caller's environment.
-        config: the settings.
-        script: the real compiler's path.
-        compile: runs the real compiler once and returns how it ended.
-        say: writes bytes to the caller's standard output (True) or error (False).
-    """
-
-    __slots__ = ("argv", "compile", "config", "cwd", "environ", "say", "script")
-    argv: "list[str]"
-    cwd: str
-    environ: "Mapping[bytes, bytes]"
-    config: "Config"
-    script: str
-    compile: "Callable[[], Ran]"
-    say: "Callable[[bool, bytes], None]"
-
-
-class Plan:
-    """A job understood: everything a look-up and a later keep need."""
-
-    __slots__ = ("blocked", "call", "graph", "identity", "job", "key", "ran", "record", "store")
-    blocked: bool  # the files cannot be put in their places: no further answer can be, either
-    job: Job
-    call: "Invocation"
-    store: "Store"
-    identity: "Identity"
-    key: "Key"
-    graph: "Graph"
-    record: journal.Record
-    ran: "Ran | None"  # once the compiler has run, its status is the answer whatever happens
 
 
 def compile_cached(job: Job) -> "int | None":

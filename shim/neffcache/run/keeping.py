@@ -18,8 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.invocation import Invocation
     from neffcache.locks import Presence
-    from neffcache.run.call import Plan
-    from neffcache.run.miss import Ran
+    from neffcache.run.plan import Plan, Ran
     from neffcache.store.local import Store
 
     State = tuple[int, int, int, int]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from neffcache.graph.walk import Walk
     from neffcache.invocation import Invocation
     from neffcache.key import Key
-    from neffcache.run.call import Job
+    from neffcache.run.plan import Job
 
 
 def parse(job: "Job") -> "Invocation":

@@ -10,8 +10,7 @@ _SCHEMA = 1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.run.call import Plan
-    from neffcache.run.miss import Ran
+    from neffcache.run.plan import Plan, Ran
 
 
 def text(plan: "Plan", ran: "Ran", created: float, payload: str = UNKNOWN) -> bytes:

@@ -14,24 +14,7 @@ if TYPE_CHECKING:
     from neffcache.locks import Lock
     from neffcache.queue import Marker
     from neffcache.remote import Spec
-    from neffcache.run.call import Plan
-
-
-class Ran:
-    """How a run of the real compiler ended.
-
-    Attributes:
-        status: exit status, or minus the signal's number.
-        seconds: wall time.
-        peak_bytes: largest resident memory of one of its processes; 0 when not known.
-    """
-
-    __slots__ = ("peak_bytes", "seconds", "status")
-
-    def __init__(self, status: int, seconds: float, peak_bytes: int) -> None:
-        self.status = status
-        self.seconds = seconds
-        self.peak_bytes = peak_bytes
+    from neffcache.run.plan import Plan
 
 
 def answer(plan: "Plan") -> int:

@@ -5,7 +5,7 @@ import posix
 import time
 
 from neffcache import kernel
-from neffcache.run.miss import Ran
+from neffcache.run.plan import Ran
 from neffcache.shim import become
 
 # The kernel itself sent it, to the whole foreground group: the compiler has it already.

@@ -6,11 +6,12 @@ from neffcache import config, files, journal, kernel
 from neffcache.compiler import find
 from neffcache.errors import CompilerNotFound, SettingError
 from neffcache.run import call
+from neffcache.run.plan import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.config import Config
-    from neffcache.run.miss import Ran
+    from neffcache.run.plan import Ran
 
 _NOT_FOUND = 127
 
@@ -53,7 +54,7 @@ class _Door:
 
     def answer(self, settings: "Config") -> None:
         """Through the cache, or on to the compiler."""
-        job = call.Job()
+        job = Job()
         job.argv, job.cwd, job.environ, job.config = self.argv, self.cwd, self.environ, settings
         job.script = self._compiler(settings)
         job.compile = lambda: self._compile(job.script)
