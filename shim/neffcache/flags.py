@@ -6,6 +6,8 @@ WORD_VALUES = frozenset((
     "--distribution-strategy", "--logical-nc-config", "--lnc", "-lnc", "--optlevel", "-O",
     "--verbose", "--logfile-verbose", "--jobs", "--num-parallel-jobs",
 ))  # fmt: skip
+# Different spellings of one documented option: one name in the key.
+SPELLINGS = {"-O": "--optlevel", "-lnc": "--logical-nc-config", "--lnc": "--logical-nc-config"}
 # Options followed by one value that may name a file or say something with files in it.
 OTHER_VALUES = frozenset(("--tensorizer-options", "--io-config", "--tfpb"))
 # Options whose value is a file that matters by its content alone.

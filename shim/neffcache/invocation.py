@@ -127,9 +127,11 @@ class _Reader:
             self._switch(name)
         elif name in flags.MANY_VALUES:
             self._many(word, name, [value] if equals else [])
-        elif name in flags.ONE_VALUE:
+        elif name in flags.ONE_VALUE and not (equals and _is_short(name)):
             self._one(name, value if equals else self._next(name))
-        elif equals or _has_joined_value(name):
+        elif name.startswith("-O") and name[2:].isdigit() and not equals:
+            self._one("-O", name[2:])
+        elif equals or name.startswith("-O"):
             self._value(name, value)
             self.made.options.append(word)
         elif self.subcommand:
@@ -147,6 +149,8 @@ class _Reader:
             raise Bypass(_ODD, word)
         if flags.may_abbreviate(name):
             raise Bypass("abbreviated_option", name)
+        if word.startswith("-o="):  # the value may be "x" or "=x"
+            raise Bypass(_ODD, word)
 
     def _next(self, name: str) -> str:
         if self.at >= len(self.argv) or self.argv[self.at][:1] == "-":
@@ -178,7 +182,7 @@ class _Reader:
             if name not in flags.WORD_VALUES:
                 self._value(name, value)
             made.target = made.target or name == "--target"
-            made.options.append(f"{name}={value}")
+            made.options.append(f"{flags.SPELLINGS.get(name, name)}={value}")
 
     def _overrides(self, name: str) -> bool:
         """Whether the option stands before already, with a value that is in the key."""
@@ -207,8 +211,9 @@ class _Reader:
                 raise Bypass("value_is_directory", f"{name} {piece}")
 
 
-def _has_joined_value(name: str) -> bool:
-    return name.startswith("-O")
+def _is_short(name: str) -> bool:
+    """Whether it has one dash: what "=" means behind such a name is not documented."""
+    return not name.startswith("--")
 
 
 def _pieces(value: str) -> "list[str]":

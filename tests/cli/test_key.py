@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hosts import CONV, TRAIN, Done, Host
+from hosts import CONV, REAL_COMPILER, TRAIN, Done, Host
 from neffcache import key
 from test_sdk import graphs
 
@@ -103,6 +103,12 @@ def test_without_a_compiler_the_graph_is_shown_all_the_same(host: Host) -> None:
     assert done.status == 1
     assert "key    none" in done.out
     assert "the part of the graph is known" in done.out
+
+
+def test_a_compiler_that_is_named_needs_no_path(host: Host) -> None:
+    named = {**NO_COMPILER, "NEFFCACHE_COMPILER": str(REAL_COMPILER)}
+    made = asked(host, str(TRAIN), *FLAGS, variables=named)
+    assert made["key"] == asked(host, str(TRAIN), *FLAGS)["key"]
 
 
 def test_without_a_target_the_remedy_is_named(host: Host) -> None:

@@ -38,8 +38,6 @@ HIT_ROOMS = frozenset((
 # A hit on a graph with custom calls asks again what each of them names.
 CALL_LIBRARY = frozenset(("binascii",))
 CALL_ROOMS = frozenset(("neffcache.graph.asked", "neffcache.graph.outside"))
-# And on a directory lists it.
-DIRECTORY_ROOMS = frozenset(("neffcache.graph.directory",))
 # What a compile that is then kept loads on top.
 MISS_LIBRARY = frozenset(("_ctypes", "_struct", "binascii", "fcntl", "resource", "struct", "zlib"))
 MISS_ROOMS = frozenset((

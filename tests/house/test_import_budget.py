@@ -11,6 +11,7 @@ import pytest
 
 from hosts import TRAIN, Host
 from house import budget, tree
+from test_sdk import graphs
 
 START = tree.ROOT / "shim" / "neffcache" / "shim" / "start.py"
 LINE = "import time:"
@@ -31,11 +32,13 @@ def _bare() -> frozenset[str]:
     return _modules(done.stderr)
 
 
-def _loaded(host: Host, cwd: Path, *flags: str, **variables: str) -> frozenset[str]:
+def _loaded(
+    host: Host, cwd: Path, *flags: str, graph: Path = TRAIN, **variables: str
+) -> frozenset[str]:
     """What one compile through the shim loads, started as the shim's script starts it."""
     cwd.mkdir(exist_ok=True)
     command = [sys.executable, "-X", "importtime", "-I", "-S", str(START), ""]
-    command += [str(host.shims / "neuronx-cc"), "compile", "--framework=XLA", str(TRAIN)]
+    command += [str(host.shims / "neuronx-cc"), "compile", "--framework=XLA", str(graph)]
     done = subprocess.run(
         [*command, "--target=trn1", *flags],
         cwd=cwd,
@@ -76,6 +79,19 @@ def test_remotes_cost_a_hit_nothing(host: Host, tmp_path: Path) -> None:
     assert sorted(found - budget.HIT_ROOMS - budget.HIT_LIBRARY) == []
 
 
+def test_a_custom_call_costs_a_hit_the_asking_and_no_walk(host: Host, tmp_path: Path) -> None:
+    marker = graphs.kernel_call("/k").replace(
+        "AwsNeuronCustomNativeKernel", "AwsNeuronModuleMarker"
+    )
+    config = marker.partition('backend_config = "')[2].partition('"')[0]
+    graph = graphs.write(tmp_path / "in.pb", graphs.hlo(marker.replace(config, "")))
+    _loaded(host, tmp_path / "one", graph=graph)
+    found = _loaded(host, tmp_path / "two", graph=graph)
+    assert host.outcomes() == ["compiled", "hit_local"]
+    assert sorted(_ours(found)) == sorted(budget.HIT_ROOMS | budget.CALL_ROOMS)
+    assert sorted(found - _ours(found) - budget.HIT_LIBRARY - budget.CALL_LIBRARY) == []
+
+
 def test_a_large_neff_costs_openssl_and_no_more(host: Host, tmp_path: Path) -> None:
     _loaded(host, tmp_path / "one", SDKSTANDIN_NEFF_MB="2")
     found = _loaded(host, tmp_path / "two")
@@ -86,6 +102,7 @@ def test_a_large_neff_costs_openssl_and_no_more(host: Host, tmp_path: Path) -> N
 
 def test_what_is_banned_is_in_no_list_of_a_hit() -> None:
     allowed = budget.HIT_ROOMS | budget.HIT_LIBRARY | budget.LARGE_LIBRARY | _bare()
+    allowed |= budget.CALL_ROOMS | budget.CALL_LIBRARY
     banned = [name for name in allowed for slow in budget.BANNED if tree.is_within(name, slow)]
     assert banned == []
 

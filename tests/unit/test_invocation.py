@@ -39,24 +39,24 @@ def _refusal(cwd: Path, *words: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("words", "kept"),
     [
-        ("-O1", ["-O1"]),
-        ("-O 1", ["-O=1"]),
+        ("-O1", ["--optlevel=1"]),
+        ("-O 1", ["--optlevel=1"]),
         ("--optlevel=1", ["--optlevel=1"]),
         ("--optlevel 1", ["--optlevel=1"]),
-        ("-lnc 2", ["-lnc=2"]),
-        ("--lnc 2", ["--lnc=2"]),
+        ("-lnc 2", ["--logical-nc-config=2"]),
+        ("--lnc 2", ["--logical-nc-config=2"]),
         ("--logical-nc-config 2", ["--logical-nc-config=2"]),
-        ("-O1 -O2 -O1", ["-O1", "-O2", "-O1"]),
+        ("-O1 -O2 -O1", ["--optlevel=1", "--optlevel=2", "--optlevel=1"]),
         ("--model-type a --model-type b", ["--model-type=a", "--model-type=b"]),
-        ("--internal-enable-dge-levels a b c -O1", ["--internal-enable-dge-levels", *"abc", "-O1"]),
-        ("--fast-math x y --lnc=1", ["--fast-math", "x", "y", "--lnc=1"]),
-        ("--pipeline compile -O1", ["--pipeline", "compile", "-O1"]),
+        ("--internal-enable-dge-levels a b -x", ["--internal-enable-dge-levels", *"ab", "-x"]),
+        ("--fast-math x y --lnc=1", ["--fast-math", "x", "y", "--logical-nc-config=1"]),
+        ("--pipeline compile -O1", ["--pipeline", "compile", "--optlevel=1"]),
         ("--jobs 8 --num-parallel-jobs=4", ["--jobs=8", "--num-parallel-jobs=4"]),
         ("--unknown", ["--unknown"]),
         ("--unknown value", ["--unknown", "value"]),
         ("--unknown=value", ["--unknown=value"]),
         ("--unknown a b -x c", ["--unknown", "a", "b", "-x", "c"]),
-        ("--native-int64 -O1 --native-int64", ["--native-int64", "-O1", "--native-int64"]),
+        ("--native-int64 -O1 --native-int64", ["--native-int64", "--optlevel=1", "--native-int64"]),
         ("--native-int64=no", ["--native-int64=no"]),
     ],
 )  # fmt: skip
@@ -70,7 +70,6 @@ def test_options_are_kept_in_order(cwd: Path, words: str, kept: list[str]) -> No
         "--output x.neff",
         "--output=x.neff",
         "-o x.neff",
-        "-o=x.neff",
         "--logfile x.log",
         "--logfile=x.log",
         "--temp-dir /tmp/x",
@@ -105,7 +104,7 @@ def test_the_right_most_place_wins(cwd: Path) -> None:
 
 def test_flags_before_the_subcommand_count(cwd: Path) -> None:
     call = _parse(cwd, "--target", "trn2", "--verbose=35", "compile", "in.pb", "-O1")
-    assert (call.options, call.target) == (["--target=trn2", "-O1"], True)
+    assert (call.options, call.target) == (["--target=trn2", "--optlevel=1"], True)
 
 
 def test_an_unknown_bare_flag_before_the_subcommand_is_not_certain(cwd: Path) -> None:
@@ -218,3 +217,25 @@ def test_words_that_are_no_text_are_kept_as_they_are(cwd: Path) -> None:
 
 def test_a_null_byte_in_a_value_is_no_file(cwd: Path) -> None:
     assert _options(cwd, "--unknown=a\0b") == ["--unknown=a\0b"]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("-O1", "-O 1", "--optlevel 1", "--optlevel=1"),
+        ("-lnc 2", "--lnc 2", "--lnc=2", "--logical-nc-config 2", "--logical-nc-config=2"),
+        ("--target trn1", "--target=trn1"),
+    ],
+)
+def test_documented_spellings_mean_one_thing(cwd: Path, spellings: tuple[str, ...]) -> None:
+    assert len({tuple(_options(cwd, *words.split())) for words in spellings}) == 1
+
+
+@pytest.mark.parametrize("word", ["-lnc=1", "-O=1", "-O1x", "-Os"])
+def test_undocumented_spellings_stay_as_they_are(cwd: Path, word: str) -> None:
+    assert _options(cwd, word) == [word]
+
+
+def test_what_a_short_output_with_an_equals_sign_means_is_not_certain(cwd: Path) -> None:
+    with pytest.raises(Bypass):
+        _parse(cwd, "compile", "in.pb", "-o=x")

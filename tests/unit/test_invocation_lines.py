@@ -33,7 +33,7 @@ LINES: dict[str, Row] = {
         "in.hlo_module.pb",
         "out.neff",
         LOG,
-        ["--target=trn1", "--framework=XLA", "-O1"],
+        ["--target=trn1", "--framework=XLA", "--optlevel=1"],
         False,
     ),
     "2025": (
@@ -44,7 +44,7 @@ LINES: dict[str, Row] = {
         "in.hlo_module.pb",
         "/elsewhere/out.neff",
         LOG,
-        ["--framework=XLA", "--target=trn1", "--lnc=2"],
+        ["--framework=XLA", "--target=trn1", "--logical-nc-config=2"],
         False,
     ),
     "PJRT": (
@@ -94,8 +94,8 @@ LINES: dict[str, Row] = {
             "--framework=XLA",
             "--target=trn2",
             "--model-type=transformer",
-            "--lnc=2",
-            "-O1",
+            "--logical-nc-config=2",
+            "--optlevel=1",
             "--auto-cast=none",
             "--internal-max-instruction-limit=20",
         ],
@@ -109,7 +109,7 @@ LINES: dict[str, Row] = {
         "model/graph.hlo",
         "graph_0a1b.neff",
         "model/log.txt",
-        ["--framework=XLA", "--target=trn1", "-O=2"],
+        ["--framework=XLA", "--target=trn1", "--optlevel=2"],
         False,
     ),
     "nkipy": (
@@ -120,7 +120,7 @@ LINES: dict[str, Row] = {
         "hlo_module.pb",
         "NAME.neff",
         LOG,
-        ["--framework=XLA", "--pipeline", "compile", "SaveTemps", "--target=trn1", "--lnc=1"],
+        ["--framework=XLA", "--pipeline", "compile", "SaveTemps", "--target=trn1", "--logical-nc-config=1"],
         False,
     ),
     "defaults": (

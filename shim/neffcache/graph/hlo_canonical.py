@@ -8,15 +8,6 @@ from neffcache.graph.source import fields
 _OWN_ID, _OPERANDS, _CALLED = b"\x98\x02", b"\xa2\x02", b"\xb2\x02"
 _ONE, _TWO = _OPERANDS + b"\x04", _OPERANDS + b"\x08"
 _PARAMETER = b"parameter"
-_MEMO = 4096
-_LONG = 512  # a rest of an instruction that is longer is not worth remembering
-_PLAIN_WHEN_EMPTY = known.CANONICAL_SPECIAL - {
-    known.METADATA,
-    known.NAME,
-    known.OWN_ID,
-    known.OPCODE,
-    *known.LISTS,
-}
 # What no field starts with, as none has number 0.
 _ENTRY, _PARAMETERS = b"\x05", b"\x07"
 
@@ -48,7 +39,6 @@ class Canonical(hlo_strict.Strict):
         self._ids: dict[bytes, bytes] = {}  # the same of this computation's instructions
         self._order: list[int] = []  # numbers that compare as the ids do
         self._width = hlo_ids.width(1)
-        self._plain = {b""}  # rests of instructions that are known fields without references
         self._parameters: list[bytes] = []
         self._fields: dict[int, bytes] = {}  # of this computation, besides instructions
         self._seen: set[int] = set()  # fields of the module
@@ -152,24 +142,28 @@ class Canonical(hlo_strict.Strict):
 
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         limit = min(limit, self._next_custom(data, at))
-        add, recall, number_of = self.sink.pieces.append, self._heads.get, int.from_bytes
+        add, recall, number_of = self.sink.pieces.append, self._heads.known.get, int.from_bytes
         ids, ordered, keep = self._ids, self._order.append, self.kept
         find, plain, parameter, places = (
             data.find,
-            self._plain,
+            self._heads.plain,
             self._parameters.append,
             self.given or self._places,
         )
+        learn, is_plain = self._heads.learn, self._heads.is_plain
         width, mask, wanted = self._width
         try:
             while data[at] == 18 and at < limit:
-                long = data[at + 1] > 127
-                begin = at + 2 + long
-                stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
+                size = data[at + 1]
+                begin = at + 2
+                if size > 127:
+                    size += (data[begin] << 7) - 128
+                    begin += 1
+                stop = begin + size
                 opcode = begin + data[begin + 1] + 2
                 own = find(_OWN_ID, opcode, stop)
                 head = data[opcode:own] if own > 0 else b""
-                kept = recall(head) or self.learn(head)
+                kept = recall(head) or learn(head)
                 tail = own + 2 + width
                 raw = data[own + 2 : tail]
                 number = number_of(raw, "little")
@@ -198,8 +192,8 @@ class Canonical(hlo_strict.Strict):
                     or count | calls > 127
                     or data[begin] != 10
                     or opcode - begin > 129
-                    or (long and data[at + 2] > 127)
-                    or not (last in plain or self._is_plain(last))
+                    or size > 16383
+                    or not (last in plain or is_plain(last))
                 ):
                     return at
                 name = data[begin:opcode]
@@ -218,26 +212,6 @@ class Canonical(hlo_strict.Strict):
         ):  # whatever it is, `_instruction` says
             pass
         return at
-
-    def _is_plain(self, rest: bytes) -> bool:
-        """Whether it is whole known fields that need no care; remembered when so."""
-        if rest in self._plain:
-            return True
-        if len(rest) > _LONG:
-            return False
-        try:
-            for tag, _start, value, stop in wire.fields(rest, 0, len(rest)):
-                if tag not in known.PLAIN and (stop > value or tag not in _PLAIN_WHEN_EMPTY):
-                    return False
-        except (IndexError, wire.Malformed):
-            return False
-        if len(self._plain) >= _MEMO:
-            self._plain.clear()
-        self._plain.add(rest)
-        return True
-
-    def are_plain(self, tags: "list[int]") -> bool:
-        return known.PLAIN.issuperset(tags)
 
     def check(self, tag: int) -> None:
         if tag not in known.INSTRUCTION_KNOWN:

@@ -1,7 +1,7 @@
 """Noun: an HLO module without source positions and process-local ids: the level `strict`."""
 
 from neffcache.graph import hlo_fields as known
-from neffcache.graph import wire
+from neffcache.graph import hlo_heads, wire
 from neffcache.graph.hlo_fields import Unsafe
 from neffcache.graph.source import field, fields
 from neffcache.graph.wire import Malformed
@@ -9,13 +9,11 @@ from neffcache.graph.wire import Malformed
 SMALL = 1 << 16  # a larger instruction is not held as a whole
 _STRIDE = 1 << 20  # bytes between two looks at how much has gathered
 _LONG = 16 << 20  # no metadata, attributes, names, ids or configuration are longer
-_MEMO = 4096
 # Wire order puts attributes last; JAX writes an empty statistics_viz behind them.
 _ENDS = (b"\xa2\x04\x00", b"\xa2\x04\x00\x92\x05\x00")
 _ATTRIBUTES = b"\xa2\x04"
 _CUSTOM = b"custom-call"
 _OWN_ID = b"\x98\x02"
-_HEAD = [known.OPCODE, 26, known.METADATA]
 REPLACED = b"\x02"  # starts a replaced configuration: no field has number 0
 
 TYPE_CHECKING = False
@@ -46,8 +44,7 @@ class Strict:
         self.source = source
         self.sink = sink
         self._resolve = resolve
-        self._heads: dict[bytes, bytes] = {}  # opcode, shape, metadata → what is kept of them
-        self._notes: dict[bytes, bytes] = {}  # the same of metadata
+        self._heads = hlo_heads.Heads(self.canonical)
         self._custom = (-1, -1)  # base of the window, place of the next custom call in it
         self._others: list[bytes] = []  # what a computation has besides instructions
 
@@ -153,16 +150,20 @@ class Strict:
     def _quick(self, data: bytes, at: int, limit: int) -> int:
         """Take the plain instructions from `at` on; where the first other thing begins."""
         limit = min(limit, self._next_custom(data, at))
-        add, recall, find = self.sink.pieces.append, self._heads.get, data.find
+        add, find = self.sink.pieces.append, data.find
+        recall, learn = self._heads.known.get, self._heads.learn
         try:
             while data[at] == 18 and at < limit:
-                long = data[at + 1] > 127
-                begin = at + 2 + long
-                stop = begin + data[at + 1] + (data[at + 2] - 1 << 7) * long
+                size = data[at + 1]
+                begin = at + 2
+                if size > 127:
+                    size += (data[begin] << 7) - 128
+                    begin += 1
+                stop = begin + size
                 opcode = begin + data[begin + 1] + 2
                 own = find(_OWN_ID, opcode, stop)
                 head = data[opcode:own] if own > 0 else b""
-                kept = recall(head) or self.learn(head)
+                kept = recall(head) or learn(head)
                 tail = data[own:stop]
                 if (
                     not tail.endswith(_ENDS)
@@ -171,7 +172,7 @@ class Strict:
                     or data[begin] != 10
                     or opcode - begin > 129
                     or not kept
-                    or (long and data[at + 2] > 127)
+                    or size > 16383
                 ):
                     return at
                 add(data[begin:opcode] + kept + tail)
@@ -179,33 +180,6 @@ class Strict:
         except IndexError:  # a look beyond the window, or a module cut short: `field` tells
             pass
         return at
-
-    def learn(self, head: bytes) -> bytes:
-        """What is kept of all before an instruction's id; nothing when that is not plain.
-
-        Whole fields: opcode, shape, metadata, and then none that needs care. As this is how the
-        bytes read from their beginning, they end where a field begins.
-        """
-        try:
-            fields = list(wire.fields(head, 0, len(head)))
-            tags = [tag for tag, _, _, _ in fields]
-            if tags[:3] != _HEAD or not self.are_plain(tags[3:]):
-                return b""
-            _, start, value, stop = fields[2]
-            note = head[value:stop]
-            kept = self._notes.get(note)
-            if kept is None:
-                kept = known.reduced_metadata(note, self.canonical)
-                _remember(self._notes, note, kept)
-        except (IndexError, Malformed, Unsafe, ValueError):  # `_instruction` says what it is
-            return b""
-        kept = head[:start] + kept + head[stop:]
-        _remember(self._heads, head, kept)
-        return kept
-
-    def are_plain(self, tags: "list[int]") -> bool:
-        """Whether fields need no care."""
-        return known.STRICT_SPECIAL.isdisjoint(tags)
 
     def _instruction(self, begin: int, end: int) -> None:
         """Any instruction, field by field."""
@@ -277,10 +251,3 @@ class Strict:
             made.append((end, end, REPLACED + wire.encode(len(new)) + new))
         if payload and self._resolve(target, payload) is not None:
             raise Unsafe("a custom call's payload names a file")
-
-
-def _remember(memo: "dict[bytes, bytes]", key: bytes, value: bytes) -> None:
-    if len(memo) >= _MEMO:
-        memo.clear()
-    if len(key) < SMALL:
-        memo[key] = value
