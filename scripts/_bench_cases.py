@@ -11,6 +11,7 @@ from pathlib import Path
 
 import _bench_figures as figures
 from _bench_figures import Figure, interleave
+from _bench_graphs import rows
 from _bench_lab import MB, OUTPUT, Lab, LabError, need_space
 
 CALLERS = 64
@@ -152,10 +153,16 @@ def _ccache(lab: Lab) -> Callable[[], float] | None:
     return lambda: lab.run(argv, work, given)
 
 
+def graphs(lab: Lab, size: Size) -> Iterator[Figure]:
+    """Keys of graphs against protobuf's own reader and against plain SHA-256."""
+    yield from rows(lab, size.rounds, size.memory_mb == QUICK.memory_mb)
+
+
 CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "hit": hit,
     "large": large,
     "miss": miss,
     "callers": callers,
     "memory": memory,
+    "graphs": graphs,
 }

@@ -50,6 +50,7 @@ MISS_ROOMS = frozenset((
     "neffcache.graph.hlo",
     "neffcache.graph.hlo_canonical",
     "neffcache.graph.hlo_fields",
+    "neffcache.graph.hlo_heads",
     "neffcache.graph.hlo_ids",
     "neffcache.graph.hlo_strict",
     "neffcache.graph.mlir_bytecode",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graphs import keys, zoo
+from graphs import codec, keys, zoo
 from neffcache.graph import hlo, outside
 from neffcache.invocation import Bypass
 
@@ -208,3 +208,19 @@ def test_graph_whose_kernel_is_missing_is_refused(tmp_path: Path) -> None:
     for level in hlo.LEVELS:
         with pytest.raises(Bypass, match="graph_custom_code"):
             keys.digest(_graph(tmp_path), level, outside.Outside("/"))
+
+
+@pytest.mark.parametrize("level", keys.NORMALISING)
+def test_kernel_is_seen_in_any_order_of_fields(tmp_path: Path, level: str) -> None:
+    """Target and configuration behind everything that a quick look goes by."""
+
+    def turn(fields: list[codec.Field]) -> list[codec.Field]:
+        late = [field for field in fields if field.number in {28, 43}]
+        early = [field for field in fields if field.number not in {28, 43}]
+        return [*early, *late, codec.text(68, b"")]
+
+    graph = _graph(_plant(tmp_path, k_json="[1]"))
+    other = codec.edit(graph, [(3, -1), (2, -2)], turn)
+    before = keys.digest(other, level, outside.Outside("/")).hexdigest
+    _plant(tmp_path, k_json="[2]")
+    assert keys.digest(other, level, outside.Outside("/")).hexdigest != before
