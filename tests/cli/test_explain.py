@@ -46,7 +46,7 @@ def test_a_miss_names_the_nearest_entry_and_what_differs(host: Host, tmp_path: P
     near = call["nearest"]
     assert near["looked_at"] == 2
     assert [row["words"] for row in near["differences"]] == [
-        "option: -O2 now, -O1 in the stored entry",
+        "option: --optlevel=2 now, --optlevel=1 in the stored entry",
         "env NEURON_FSDP: 2 now, 1 in the stored entry",
     ]
 

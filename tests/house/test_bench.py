@@ -37,6 +37,7 @@ def test_quick_bench_measures_every_figure(tmp_path: Path) -> None:
         ("callers", "x", 1.3),
         ("callers", "compiles", 1),
         ("memory", "MB", 64),
+        *(("graphs", "x", target) for target in (0.55, 1.0, 1.15, 1.3)),
     }
     counted = {one["unit"]: one["value"] for one in found}
     assert counted["compiles"] == 1

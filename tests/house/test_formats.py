@@ -35,13 +35,13 @@ WORDS = [
 ]
 # A digest here changes only together with its format's number (key.FORMAT, index.FIRST_LINE):
 # the entries that users have stored would otherwise be lost, or worse, found for another compile.
-KEY = "ae9f90ea08d68f6472fb63c53101ca81597ed24f17e4a5f4b3fcf5abdc67194a"
-KEY_WITH_TARGET = "0fdae483311fb8969f41a9155ba312680d1f5eda0fea8206e04edbf418a7597e"
+KEY = "9c2861b6f379f09fc9e2f4201f60aaf85df20459ee742899beb86a6a59fdef81"
+KEY_WITH_TARGET = "4a2ad8b2a60156d9ce865215e75f101fefc1f8c24d67d5f2e7ebd0837fcf7e51"
 DIRECTORY = "5b6c2943904fac99d4d30dd3847db3e748b528455a3849266b8dc524e4a59a06"
 GRAPHS = {
-    "raw": "?",
+    "raw": "377bc335cacd9c706f50fa93fdaa78d2492c57fabbfcdb1953a18b327dcfebaa",
     "strict": "82cdceb01298713e2344b4a499eb39a7e6099a98ed6ada28f802e08fac539d08",
-    "canonical": "?",
+    "canonical": "62e4c529cf504642e1a6b3e789aa34a65b93437a8f47e63303286c526c1c62fd",
 }
 RECORD = "aa98ace08108b4334d33e8875425aa6861f0a7f82c94fc287bf2a9a255dc73e9"
 BUNDLE = "430af813f6418810a08554c2b8cc37db284dcec38ed375be580f5a40f78d173e"

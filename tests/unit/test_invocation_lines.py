@@ -120,7 +120,14 @@ LINES: dict[str, Row] = {
         "hlo_module.pb",
         "NAME.neff",
         LOG,
-        ["--framework=XLA", "--pipeline", "compile", "SaveTemps", "--target=trn1", "--logical-nc-config=1"],
+        [
+            "--framework=XLA",
+            "--pipeline",
+            "compile",
+            "SaveTemps",
+            "--target=trn1",
+            "--logical-nc-config=1",
+        ],
         False,
     ),
     "defaults": (

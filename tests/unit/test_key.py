@@ -100,7 +100,7 @@ def test_the_parts_of_a_compile_stand_in_order(cwd: Path) -> None:
         ("graph", _graph(cwd).text().encode()),
         ("target", b"trn2"),
         ("option", b"--io-config"),
-        ("option", b"-O1"),
+        ("option", b"--optlevel=1"),
         ("file --io-config", files.digest(b"one").encode()),
         ("env NEURON_A", b"1"),
         ("env NEURON_B", b"2"),
