@@ -59,6 +59,16 @@ def _raw(path: str, _store: str) -> Callable[[], object]:
     return work
 
 
+def _plain(path: str, _store: str) -> Callable[[], object]:
+    """What a key of raw bytes costs: the shim's own choice of SHA-256 for the size."""
+    from neffcache import files
+    from neffcache.graph import raw
+
+    for size in (0, files.SMALL):
+        files.new_hash(size)
+    return lambda: raw.hash_file(path)
+
+
 def _protobuf(path: str, _store: str) -> Callable[[], object]:
     from graphs import schema
 
@@ -75,6 +85,7 @@ WAYS: dict[str, Callable[[str, str], Callable[[], object]]] = {
     "strict": _walk("strict"),
     "canonical": _walk("canonical"),
     "alias": _alias,
+    "plain": _plain,
     "raw": _raw,
     "protobuf": _protobuf,
 }
