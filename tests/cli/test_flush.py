@@ -65,3 +65,19 @@ def test_what_is_refused_for_good_is_status_1(host: Host, store: Store, tmp_path
     assert (done.status, "refused for good" in done.out) == (1, True)
     assert os.listdir(f"{store.path}/dead")
     end_all(store.path)
+
+
+def test_what_was_refused_is_tried_again_on_request(
+    host: Host, store: Store, tmp_path: Path
+) -> None:
+    remote_root = tmp_path / "remote"
+    remote_root.write_text("a file in the way\n")
+    enqueue(store, f"file://{remote_root}")
+    refused = host.neffcache("flush")
+    assert (refused.status, "refused for good" in refused.out) == (1, True)
+    remote_root.unlink()
+    assert host.neffcache("flush").status == 0  # nothing waits: it stays refused
+    again = host.neffcache("flush", "--refused")
+    assert (again.status, again.out) == (0, "1 entry sent\n")
+    assert entries.has(remote_root, KEY)
+    end_all(store.path)

@@ -18,7 +18,7 @@ from hosts import Host, finish
 from neuronxcc import run
 from test_sdk.numbers import same
 
-LONG = bool(os.environ.get("NEFFCACHE_TEST_LONG"))
+LONG = bool(os.environ.get("LONG_TESTS"))
 # Programs in this process; every one has a mutant, which is a program as well.
 COUNT = 400 if LONG else 100
 BATCH = 10

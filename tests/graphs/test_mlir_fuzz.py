@@ -1,4 +1,4 @@
-"""Edited MLIR text, MLIR's own parser as judge; NEFFCACHE_TEST_LONG=1: a hundred times as many."""
+"""Edited MLIR text, MLIR's own parser as judge; LONG_TESTS=1: a hundred times as many."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from neffcache.graph.mlir_text import Digest
 from neffcache.graph.source import Source
 from neffcache.invocation import Bypass
 
-TIMES = 100 if os.environ.get("NEFFCACHE_TEST_LONG") else 1
+TIMES = 100 if os.environ.get("LONG_TESTS") else 1
 JUDGED = {"hand": 2000, "conv": 500, "step": 150}
 UNJUDGED = 3000
 HAND = b"""#loc = loc(unknown)

@@ -12,7 +12,7 @@ from neffcache.graph import hlo
 from neffcache.invocation import Bypass
 
 # A longer run (200,000 edits and more) for a change in how graphs are read.
-LONG = "NEFFCACHE_LONG_TESTS" in os.environ
+LONG = "LONG_TESTS" in os.environ
 _BASES = zoo.NAMES if LONG else ("tx_conv", "sharded", "conv", "mixed", "neuron_mlp")
 _EDITS = 12_000 if LONG else 500
 

@@ -11,7 +11,7 @@ import pytest
 from graphs import keys, normal, reflection, zoo
 from neffcache.graph import hlo
 
-LONG = "NEFFCACHE_LONG_TESTS" in os.environ
+LONG = "LONG_TESTS" in os.environ
 _SITES = 8 if LONG else 1  # of each kind in each graph
 # An empty message where an instruction or a computation should be: see test_hlo_guards.
 _BREAKING = {"instructions", "computations"}

@@ -23,6 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         help="seconds to go on trying; without it, until all is sent or has failed once",
     )
+    parser.add_argument(
+        "--refused", action="store_true", help="try again what a remote has refused for good, too"
+    )
 
 
 def _seconds(word: str) -> float:
@@ -43,6 +46,8 @@ def run(args: argparse.Namespace) -> Answer:
     store = world.store()
     if store is None:
         return Answer("nothing waits for upload\n")
+    if args.refused:
+        backlog.revive(store)
     done = backlog.flush(store, world.environ, args.timeout)
     left = waiting.shown(store, done.left)
     refused = [waiting.buried(row) for row in done.dead]
