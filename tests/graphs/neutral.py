@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Protocol
 
-from graphs import codec, semantic
+from graphs import codec, schema, semantic
 
 
 class Change(Protocol):
@@ -16,7 +16,13 @@ class Change(Protocol):
 
 def _module_ids(module: Any, rng: random.Random) -> None:
     module.id = rng.randrange(1 << 40)
-    module.pjrt_id = rng.randrange(1 << 20)
+    _set_known(module, "pjrt_id", rng.randrange(1 << 20))
+
+
+def _set_known(message: Any, name: str, value: int) -> None:
+    """Set a field that an older schema may lack."""
+    if schema.knows(message, name):
+        setattr(message, name, value)
 
 
 def _moved_source(module: Any, rng: random.Random) -> None:
@@ -27,9 +33,8 @@ def _moved_source(module: Any, rng: random.Random) -> None:
     for found in semantic.instructions(module):
         found.metadata.source_file = rng.choice(["a.py", "/b/c.py", "x" * 200])
         found.metadata.source_line = rng.randrange(1 << 20)
-        found.metadata.source_end_line = rng.randrange(3)
-        found.metadata.source_column = rng.randrange(3)
-        found.metadata.source_end_column = rng.randrange(3)
+        for name in ("source_end_line", "source_column", "source_end_column"):
+            _set_known(found.metadata, name, rng.randrange(3))
         found.metadata.stack_frame_id = rng.choice([1, 126, 127, 128, 16383, 16384, 1 << 24])
 
 

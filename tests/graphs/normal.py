@@ -54,14 +54,19 @@ def canonical(graph: bytes) -> tuple[bytes, object] | None:
 
 def _reduce(module: Any, fields: tuple[str, ...]) -> None:
     for name in ("id", "pjrt_id", "stack_frame_index"):
-        module.ClearField(name)
+        _clear(module, name)
     for computation in module.computations:
         for instruction in computation.instructions:
             for name in fields:
                 if instruction.HasField("metadata"):
-                    instruction.metadata.ClearField(name)
+                    _clear(instruction.metadata, name)
             if not instruction.metadata.ByteSize():
                 instruction.ClearField("metadata")
+
+
+def _clear(message: Any, name: str) -> None:
+    if schema.knows(message, name):
+        message.ClearField(name)
 
 
 def _bytes(module: Any) -> bytes:

@@ -22,6 +22,18 @@ def message(name: str) -> Any:
     return message_factory.GetMessageClass(_pool().FindMessageTypeByName(name))
 
 
+def knows(message: Any, name: str) -> bool:
+    """Whether this jaxlib's schema has a field: Python 3.10 has an older one."""
+    return name in message.DESCRIPTOR.fields_by_name
+
+
+def too_old() -> str:
+    """Why this jaxlib cannot judge fields by their numbers; "" when it can."""
+    if knows(message("xla.HloModuleProto"), "pjrt_id"):
+        return ""
+    return f"the schema of jaxlib {jaxlib.__version__} lacks fields that the product knows"
+
+
 @functools.cache
 def _pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graphs import schema
+
 # Changes the module in place; False: it has nothing of the kind.
 Change = Callable[[Any], bool]
 
@@ -176,6 +178,14 @@ def _direction(found: Any) -> None:
     found.comparison_direction = "NE" if found.comparison_direction != "NE" else "EQ"
 
 
+def _iota(instruction: Any) -> None:
+    """Groups by a formula; an older schema has groups one by one only."""
+    if schema.knows(instruction, "iota_collective_device_list"):
+        instruction.iota_collective_device_list.num_replica_groups = 4
+    else:
+        instruction.replica_groups.add().replica_ids.append(77)
+
+
 CHANGES: dict[str, Change] = {
     "constant": _constant,
     "dtype": _first("shape", lambda i: setattr(i.shape, "element_type", 12)),
@@ -224,9 +234,7 @@ CHANGES: dict[str, Change] = {
     "batch groups": _set("batch_group_count", 2),
     "channel": _set("channel_id", 42),
     "replica groups": _first("opcode", _group),
-    "iota groups": _first(
-        "opcode", lambda i: setattr(i.iota_collective_device_list, "num_replica_groups", 4)
-    ),
+    "iota groups": _first("opcode", _iota),
     "device list": _first(
         "opcode",
         lambda i: i.collective_device_list.replica_groups.add().replica_ids.append(1),

@@ -7,10 +7,13 @@ import random
 
 import pytest
 
-from graphs import codec, fuzz, keys, normal, zoo
+from graphs import codec, fuzz, keys, normal, schema, zoo
 from neffcache.graph import hlo
 from neffcache.invocation import Bypass
 
+pytestmark = pytest.mark.skipif(
+    bool(schema.too_old()), reason=schema.too_old() or "XLA's schema can judge"
+)
 # A longer run (200,000 edits and more) for a change in how graphs are read.
 LONG = "LONG_TESTS" in os.environ
 _BASES = zoo.NAMES if LONG else ("tx_conv", "sharded", "conv", "mixed", "neuron_mlp")

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from graphs import keys, normal, reflection, zoo
+from graphs import keys, normal, reflection, schema, zoo
 from neffcache.graph import hlo
 
+pytestmark = pytest.mark.skipif(
+    bool(schema.too_old()), reason=schema.too_old() or "XLA's schema can judge"
+)
 LONG = "LONG_TESTS" in os.environ
 _SITES = 8 if LONG else 1  # of each kind in each graph
 # An empty message where an instruction or a computation should be: see test_hlo_guards.

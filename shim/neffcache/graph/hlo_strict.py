@@ -153,14 +153,20 @@ class Strict:
         add, find = self.sink.pieces.append, data.find
         recall, learn = self._heads.known.get, self._heads.learn
         try:
-            while data[at] == 18 and at < limit:
+            while data[at] == 18:
                 size = data[at + 1]
                 begin = at + 2
                 if size > 127:
-                    size += (data[begin] << 7) - 128
+                    high = data[begin]
+                    if high > 127:  # a third byte
+                        return at
+                    size += (high << 7) - 128
                     begin += 1
                 stop = begin + size
-                opcode = begin + data[begin + 1] + 2
+                if stop > limit:
+                    return at
+                name = data[begin + 1]
+                opcode = begin + name + 2
                 own = find(_OWN_ID, opcode, stop)
                 head = data[opcode:own] if own > 0 else b""
                 kept = recall(head) or learn(head)
@@ -168,11 +174,9 @@ class Strict:
                 if (
                     not tail.endswith(_ENDS)
                     or 58 in tail
-                    or stop > limit
+                    or name > 127
                     or data[begin] != 10
-                    or opcode - begin > 129
                     or not kept
-                    or size > 16383
                 ):
                     return at
                 add(data[begin:opcode] + kept + tail)
