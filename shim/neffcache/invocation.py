@@ -1,7 +1,5 @@
 """Noun: a command line of the compiler, understood with certainty or not for the cache."""
 
-import posix
-
 from neffcache import files, flags
 
 DEFAULT_OUTPUT = "file.neff"
@@ -202,7 +200,7 @@ class _Reader:
         """Note every file that the value names, whole or in part."""
         for piece in dict.fromkeys((value, *_pieces(value))):
             path = files.join(self.made.cwd, piece)
-            mode = _mode(path) if piece else 0
+            mode = files.mode(path) if piece else 0
             if not mode:
                 continue
             if files.is_regular(mode):
@@ -223,15 +221,8 @@ def _pieces(value: str) -> "list[str]":
     return value.split()
 
 
-def _mode(path: str) -> int:
-    try:
-        return posix.stat(path).st_mode
-    except (OSError, ValueError):
-        return 0
-
-
 def _exists(path: str) -> bool:
-    return _mode(path) != 0
+    return files.mode(path) != 0
 
 
 def parse(argv: "list[str]", cwd: str, *, allow_savetemps: bool = False) -> Invocation:
