@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from neffcache.cache import bundles
-from neffcache.config import Config, load
+from neffcache.config import load
 from neffcache.entry import build, index, read
+from neffcache.options import Config
 from neffcache.remote import parse
 from neffcache.remotes.file import FileRemote
 from neffcache.store import keep

@@ -4,6 +4,7 @@ import posix
 
 from neffcache import environment, files
 from neffcache.errors import SettingError
+from neffcache.options import CHOICES, OPTIONS, Config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,110 +16,10 @@ RECURSION = "active"
 SYSTEM_FILE = "/etc/neffcache.conf"
 _FILE_LIMIT = 1 << 20
 
-# name, type, default, help. The variable is NEFFCACHE_ and the name in capitals.
-OPTIONS = (
-    ("dir", "path", "", "where the local store lies; empty: /var/tmp/neffcache-<uid>"),
-    ("config", "path", "", "a settings file that stands in for the system's and the user's"),
-    ("remotes", "list", "", "remotes in order, URLs separated by blanks or commas"),
-    ("max_size", "size", "", "largest size of the local store; empty: a tenth of the disk, 50G"),
-    ("wait", "seconds", "7200", "longest wait for another process that compiles the same key"),
-    ("upload_wait", "seconds", "0", "how long a compile waits for the upload of its own entry"),
-    ("remote_timeout", "seconds", "5", "longest silence of a remote before it is given up"),
-    ("disable", "bool", "false", "pass every call on to the compiler"),
-    ("readonly", "bool", "false", "serve what is stored, keep and upload nothing"),
-    ("recache", "bool", "false", "compile even when stored, and replace the stored entry"),
-    ("require_hit", "bool", "false", "a miss is an error (status 3): never compile"),
-    ("strict", "bool", "false", "for tests: unexpected faults of the cache are raised"),
-    ("log", "path", "", "a file to which every decision is appended"),
-    ("compiler", "path", "", "the real neuronx-cc; empty: the next one on PATH"),
-    ("compiler_id", "text", "", "names a compiler that cannot be identified by its package"),
-    (
-        "compiler_check",
-        "choice",
-        "record",
-        "what tells that the compiler's files are those of its RECORD: record, stat or content",
-    ),
-    ("key_level", "choice", "strict", "how far graphs are normalised: raw, strict or canonical"),
-    ("key_bytecode", "choice", "raw", "MLIR bytecode: raw, or strip: a parser drops its locations"),
-    ("key_ignore_env", "names", "", "variables to leave out of the key (NAME or BEGINNING*)"),
-    ("key_extra_env", "names", "", "further variables to put into the key (NAME or BEGINNING*)"),
-    ("target", "text", "", "what a missing --target stands for on this host, for the key"),
-    (
-        "allow_savetemps",
-        "bool",
-        "false",
-        "cache `--pipeline compile SaveTemps`, less its extra files",
-    ),
-    ("keep_log", "bool", "false", "keep the compiler's log in the entry (it then leaves the host)"),
-)
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
 _PLACES = ("dir", "log", "compiler")
-# The words that each option of type "choice" may have.
-CHOICES = {
-    "compiler_check": ("record", "stat", "content"),
-    "key_bytecode": ("raw", "strip"),
-    "key_level": ("raw", "strict", "canonical"),
-}
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-class Config:
-    """Every option's value (see OPTIONS) and where each came from.
-
-    Paths and texts are str, sizes bytes (int; -1: not set), seconds float, lists tuples of str.
-    """
-
-    __slots__ = (
-        "allow_savetemps",
-        "compiler",
-        "compiler_check",
-        "compiler_id",
-        "config",
-        "dir",
-        "disable",
-        "keep_log",
-        "key_bytecode",
-        "key_extra_env",
-        "key_ignore_env",
-        "key_level",
-        "log",
-        "max_size",
-        "origins",
-        "readonly",
-        "recache",
-        "remote_timeout",
-        "remotes",
-        "require_hit",
-        "strict",
-        "target",
-        "upload_wait",
-        "wait",
-    )
-    allow_savetemps: bool
-    compiler: str
-    compiler_check: str
-    compiler_id: str
-    config: str
-    dir: str
-    disable: bool
-    keep_log: bool
-    key_bytecode: str
-    key_extra_env: "tuple[str, ...]"
-    key_ignore_env: "tuple[str, ...]"
-    key_level: str
-    log: str
-    max_size: int
-    readonly: bool
-    recache: bool
-    remote_timeout: float
-    remotes: "tuple[str, ...]"
-    require_hit: bool
-    strict: bool
-    target: str
-    upload_wait: float
-    wait: float
-    origins: "dict[str, str]"
 
 
 def variable(name: str) -> str:
@@ -255,6 +156,12 @@ def size(text: str) -> int:
     return int(value * _UNITS[unit])
 
 
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise ValueError("not a whole number")
+    return int(text)
+
+
 def _path(text: str) -> str:
     if text.startswith("~/"):
         home = files.decode(posix.environ.get(b"HOME", b""))
@@ -279,6 +186,7 @@ def _names(text: str) -> "tuple[str, ...]":
 
 _PARSERS: "dict[str, Callable[[str], object]]" = {
     "bool": _bool,
+    "number": _number,
     "seconds": _seconds,
     "size": size,
     "path": _path,
@@ -289,6 +197,7 @@ _PARSERS: "dict[str, Callable[[str], object]]" = {
 }
 _REMEDY = {
     "bool": "use 1/true/yes/on or 0/false/no/off",
+    "number": "use a whole number such as 6",
     "seconds": "use a number of seconds such as 5 or 0.5",
     "size": "use a size such as 500M or 50G",
     "path": "use an absolute path",

@@ -24,7 +24,15 @@ class EntryError(NeffcacheError):
 
 
 class RemoteError(NeffcacheError):
-    """A remote could not answer. Caught in cache (next remote) and in the uploader."""
+    """A remote could not answer. Caught in cache (next remote) and in the uploader.
+
+    Args:
+        pause: seconds for which it asked to be left alone; 0: it did not say.
+    """
+
+    def __init__(self, what: str, remedy: str = "", pause: float = 0.0) -> None:
+        super().__init__(what, remedy)
+        self.pause = pause
 
 
 class RefusedError(RemoteError):

@@ -50,6 +50,7 @@ NOTES = (
     ("remote_absent", "a remote was asked and does not have it"),
     ("remote_failed", "a remote was asked and failed"),
     ("remote_skipped", "a remote was not asked: it failed a moment ago"),
+    ("remote_offline", "a remote was not asked: HF_HUB_OFFLINE is set"),
     ("remote_damaged", "a remote's entry was damaged and not used"),
     ("remote_slow", "a download was given up: compiling is quicker"),
     ("wait_timeout", "waited as long as allowed for another compile of the same key"),

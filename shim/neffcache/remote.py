@@ -11,7 +11,13 @@ COMMON = ("mode", "credential")
 # scheme -> module:Class, what to do when the module cannot be imported, further options.
 SCHEMES: "dict[str, tuple[str, str, tuple[str, ...]]]" = {
     "file": ("neffcache.remotes.file:FileRemote", "", ()),
+    "hf": (
+        "neffcache.remotes.hub:HubRemote",
+        "reinstall neffcache: it brings huggingface_hub",
+        ("layout", "endpoint"),
+    ),
 }
+LAYOUTS = ("bundle", "native", "both")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +77,16 @@ class Spec:
         """Whether new entries go there."""
         return self.mode != "ro"
 
+    @property
+    def bundles(self) -> bool:
+        """Whether it holds bundles, which the shim asks for and leaves."""
+        return self.options.get("layout") != "native"
+
+    @property
+    def natives(self) -> bool:
+        """Whether it holds entries of libneuronxla's cache, as they stand there."""
+        return self.options.get("layout", "both" if self.scheme == "hf" else "") in LAYOUTS[1:]
+
     def text(self) -> str:
         """The URL with what is needed to open it again, less the mode; holds no secret."""
         options = sorted(self.options.items())
@@ -95,6 +111,12 @@ def parse(text: str) -> Spec:
     options = _options(text, query, COMMON + SCHEMES[scheme][2])
     if scheme == "file":
         location = _absolute(text, location)
+    elif scheme == "hf":
+        from neffcache.hub import names
+
+        problem = names.problem(location)
+        if problem:
+            _wrong(text, problem, "write hf://org/repository or hf://org/repository@revision")
     return Spec(scheme, location, options)
 
 
@@ -201,6 +223,8 @@ def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]
         found[name] = value
     if found.get("mode", "rw") not in MODES:
         _wrong(text, "its mode is not known", f"use one of {', '.join(MODES)}")
+    if found.get("layout", LAYOUTS[0]) not in LAYOUTS:
+        _wrong(text, "its layout is not known", f"use one of {', '.join(LAYOUTS)}")
     if "credential" in found and not _is_source(found["credential"]):
         _wrong(text, "its credential is not a source", "name a variable: credential=env:NAME")
     return found

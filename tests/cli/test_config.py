@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from hosts import Host
-from neffcache import config
 from neffcache.cli.config import settings_table
+from neffcache.options import OPTIONS
 
 
 def options(host: Host, **variables: str) -> dict[str, dict[str, Any]]:
@@ -18,7 +18,7 @@ def options(host: Host, **variables: str) -> dict[str, dict[str, Any]]:
 
 def test_every_setting_is_listed(host: Host) -> None:
     found = options(host)
-    assert list(found) == [row[0] for row in config.OPTIONS]
+    assert list(found) == [row[0] for row in OPTIONS]
     assert found["wait"] == {
         "name": "wait",
         "variable": "NEFFCACHE_WAIT",
@@ -26,7 +26,7 @@ def test_every_setting_is_listed(host: Host) -> None:
         "value": 7200.0,
         "default": "7200",
         "origin": "default",
-        "help": next(row[3] for row in config.OPTIONS if row[0] == "wait"),
+        "help": next(row[3] for row in OPTIONS if row[0] == "wait"),
     }
 
 
@@ -81,4 +81,4 @@ def test_secrets_in_urls_are_never_shown(host: Host) -> None:
 def test_the_markdown_is_the_readme_table(host: Host) -> None:
     done = host.neffcache("config", "--markdown")
     assert (done.status, done.out) == (0, settings_table())
-    assert done.out.count("\n") == len(config.OPTIONS) + 2
+    assert done.out.count("\n") == len(OPTIONS) + 2

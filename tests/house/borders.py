@@ -15,7 +15,7 @@ APART = {
 HIT_PATH = (
     *("__init__", "errors", "files", "locks", "outcome", "processes"),
     *("invocation", "flags", "environment", "graph", "key", "entry", "neff"),
-    *("config", "compiler", "store", "journal", "queue", "cache", "run", "shim"),
+    *("config", "options", "compiler", "store", "journal", "queue", "cache", "run", "shim"),
 )
 SLOW = (
     *("dataclasses", "enum", "json", "pathlib", "re", "typing"),

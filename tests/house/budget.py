@@ -27,6 +27,7 @@ HIT_ROOMS = frozenset((
     "neffcache.journal",
     "neffcache.kernel",
     "neffcache.key",
+    "neffcache.options",
     "neffcache.run.call",
     "neffcache.run.keying",
     "neffcache.run.plan",

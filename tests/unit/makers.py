@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neffcache import config, files
-from neffcache.config import Config
 from neffcache.entry import build, index, wrapped
 from neffcache.entry.index import Index
 from neffcache.entry.read import Bundle, open_bundle
+from neffcache.options import Config
 
 KEY = "0123456789abcdef" * 4
 OTHER_KEY = "f" * 64

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neffcache import config
+from neffcache import config, options
 from neffcache.errors import SettingError
 from unit import makers
 
-BOOLEANS = [row[0] for row in config.OPTIONS if row[1] == "bool"]
+BOOLEANS = [row[0] for row in options.OPTIONS if row[1] == "bool"]
 
 
 @pytest.fixture(autouse=True)
@@ -32,9 +32,9 @@ def _file(path: Path, text: str) -> bytes:
 
 def test_every_option_has_a_default_and_a_slot() -> None:
     made = config.load({})
-    assert [name for name, *_ in config.OPTIONS if not hasattr(made, name)] == []
-    assert sorted(config.Config.__slots__) == sorted(
-        ["origins", *(name for name, *_ in config.OPTIONS)]
+    assert [name for name, *_ in options.OPTIONS if not hasattr(made, name)] == []
+    assert sorted(options.Config.__slots__) == sorted(
+        ["origins", *(name for name, *_ in options.OPTIONS)]
     )
 
 
@@ -63,7 +63,7 @@ def test_other_words_are_refused_with_name_and_remedy(text: str) -> None:
     assert "1/true/yes/on or 0/false/no/off" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", [row[0] for row in config.OPTIONS])
+@pytest.mark.parametrize("name", [row[0] for row in options.OPTIONS])
 def test_an_empty_variable_counts_as_unset(name: str) -> None:
     made = config.load({config.variable(name).encode(): b""})
     assert getattr(made, name) == getattr(config.load({}), name)
@@ -214,7 +214,7 @@ def test_the_fallback_keeps_only_well_formed_places() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([config.variable(row[0]).encode() for row in config.OPTIONS]),
+        st.sampled_from([config.variable(row[0]).encode() for row in options.OPTIONS]),
         st.binary().map(lambda value: value.replace(b"\0", b"")),
     )
 )
@@ -224,11 +224,11 @@ def test_any_values_are_taken_or_refused_and_always_fall_back(environ: dict[byte
     assert config.fallback(environ).origins == {}
 
 
-@pytest.mark.parametrize("name", config.CHOICES)
+@pytest.mark.parametrize("name", options.CHOICES)
 def test_a_choice_is_one_of_its_words(name: str) -> None:
-    for word in config.CHOICES[name]:
+    for word in options.CHOICES[name]:
         assert getattr(makers.settings(**{name: word.upper()}), name) == word
     with pytest.raises(SettingError) as caught:
         makers.settings(**{name: "other"})
     assert caught.value.what.startswith(f"{config.variable(name)}=other")
-    assert caught.value.remedy == f"use one of {', '.join(config.CHOICES[name])}"
+    assert caught.value.remedy == f"use one of {', '.join(options.CHOICES[name])}"

@@ -15,7 +15,7 @@ import mounts
 from entries import key_of, make_store, neff, publish, settings
 from neffcache import journal, processes, remote
 from neffcache.cache import Reader, bundles
-from neffcache.config import Config
+from neffcache.options import Config
 from neffcache.store.local import Store
 from running import working_for
 from waiting import until

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from neffcache.breaker import Permit
-    from neffcache.config import Config
     from neffcache.entry.read import Bundle
     from neffcache.journal import Record
+    from neffcache.options import Config
     from neffcache.remote import Spec
     from neffcache.store.local import Store
 

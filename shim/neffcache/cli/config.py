@@ -9,11 +9,12 @@ from neffcache import config as settings
 from neffcache.cli import text
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.world import tolerant
+from neffcache.options import OPTIONS
 
 if TYPE_CHECKING:
     import argparse
 
-    from neffcache.config import Config
+    from neffcache.options import Config
 
 EXAMPLE = "NEFFCACHE_MAX_SIZE=200G neffcache config"
 # Between these lines of README.md stands what `settings_table` returns.
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> Answer:
     if args.markdown:
         return Answer(settings_table())
     made, errors = tolerant(dict(os.environb))
-    options = [_option(made, row) for row in settings.OPTIONS]
+    options = [_option(made, row) for row in OPTIONS]
     if args.json:
         answer = json_answer({"options": options, "files": _files()})
     else:
@@ -42,9 +43,9 @@ def run(args: argparse.Namespace) -> Answer:
 
 
 def settings_table() -> str:
-    """The table of settings for the README, in Markdown; generated from config.OPTIONS."""
+    """The table of settings for the README, in Markdown; generated from options.OPTIONS."""
     rows = ["| Variable | Default | Meaning |", "| --- | --- | --- |"]
-    for name, _kind, default, meaning in settings.OPTIONS:
+    for name, _kind, default, meaning in OPTIONS:
         shown = f"`{default}`" if default else ""
         meaning = meaning.replace("|", "\\|")
         rows.append(f"| `{settings.variable(name)}` | {shown} | {meaning} |")

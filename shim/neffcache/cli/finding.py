@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from neffcache.config import Config
+    from neffcache.options import Config
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from neffcache import config as settings
 from neffcache.cli import found_key, two_graphs
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.usage import Usage
 from neffcache.cli.world import World
+from neffcache.options import CHOICES
 from neffcache.run.plan import Job
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--level",
-        choices=settings.CHOICES["key_level"],
+        choices=CHOICES["key_level"],
         help="how far to normalise, instead of the setting key_level",
     )
     parser.add_argument(

@@ -14,7 +14,7 @@ from neffcache.store import local
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from neffcache.config import Config
+    from neffcache.options import Config
     from neffcache.store.local import Store
 
 

@@ -9,8 +9,8 @@ from neffcache.store import local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.config import Config
     from neffcache.entry.read import Bundle
+    from neffcache.options import Config
     from neffcache.store.local import Store
 
 PASS = b"Compiler status PASS\n"

@@ -14,12 +14,12 @@ _SETTLED = 2.0  # seconds
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.compiler.identity import Identity
-    from neffcache.config import Config
     from neffcache.graph.mlir_bytecode import Strip
     from neffcache.graph.raw import Bytes, Graph
     from neffcache.graph.walk import Walk
     from neffcache.invocation import Invocation
     from neffcache.key import Key
+    from neffcache.options import Config
     from neffcache.run.plan import Job
 
 

@@ -5,11 +5,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from neffcache.compiler.identity import Identity
-    from neffcache.config import Config
     from neffcache.graph.raw import Graph
     from neffcache.invocation import Invocation
     from neffcache.journal import Record
     from neffcache.key import Key
+    from neffcache.options import Config
     from neffcache.store.local import Store
 
 

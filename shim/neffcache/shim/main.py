@@ -10,7 +10,7 @@ from neffcache.run.plan import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.config import Config
+    from neffcache.options import Config
     from neffcache.run.plan import Ran
 
 _NOT_FOUND = 127

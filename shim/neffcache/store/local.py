@@ -13,7 +13,7 @@ _OTHERS = 0o077
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from neffcache.config import Config
+    from neffcache.options import Config
 
 
 class Store:

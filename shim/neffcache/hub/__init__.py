@@ -1,0 +1,1 @@
+"""World: the Hugging Face Hub: names, login, requests with deadlines."""
