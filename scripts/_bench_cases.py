@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import _bench_figures as figures
+import _bench_hub
 from _bench_figures import Figure, interleave
 from _bench_graphs import rows
 from _bench_lab import MB, OUTPUT, Lab, LabError, need_space
@@ -158,6 +159,11 @@ def graphs(lab: Lab, size: Size) -> Iterator[Figure]:
     yield from rows(lab, size.rounds, size.memory_mb == QUICK.memory_mb)
 
 
+def hub(lab: Lab, size: Size) -> Iterator[Figure]:
+    """The Hub as a remote, against a peer on this machine."""
+    yield from _bench_hub.rows(lab, size.memory_mb == QUICK.memory_mb)
+
+
 CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "hit": hit,
     "large": large,
@@ -165,4 +171,5 @@ CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "callers": callers,
     "memory": memory,
     "graphs": graphs,
+    "hub": hub,
 }

@@ -108,6 +108,11 @@ def exactly(name: str, what: str, values: Sequence[float], unit: str, target: fl
     return Figure(name, what, worst, min(values), max(values), unit, target, exact=True)
 
 
+def counted(name: str, what: str, value: float, unit: str) -> Figure:
+    """Something counted once, for information."""
+    return Figure(name, what, value, value, value, unit)
+
+
 def milliseconds(samples: Sequence[float]) -> float:
     """A median in ms."""
     return round(median(samples) * 1000, 2)

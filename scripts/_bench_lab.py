@@ -48,10 +48,15 @@ class LabError(Exception):
 
 @dataclass
 class Lab:
-    """A directory with everything in it; `variables` are the environment of every program."""
+    """A directory with everything in it; `variables` are the environment of every program.
+
+    Attributes:
+        hushed: whether what programs say is of no interest: lines about what was arranged.
+    """
 
     root: Path
     python: str = ""
+    hushed: bool = False
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,12 +168,14 @@ class Lab:
         return time.perf_counter() - began
 
     def start(self, argv: Sequence[str], work: Path, given: Mapping[str, str] | None = None) -> int:
-        """Start a program and return its pid; its output goes nowhere."""
+        """Start a program and return its pid; its standard output goes nowhere."""
         os.chdir(work)
         to_null = [
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
         ]
+        if self.hushed:
+            to_null.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
         environ = {**self.variables, **(given or {})}
         return os.posix_spawn(argv[0], list(argv), environ, file_actions=to_null)
 

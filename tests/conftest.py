@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hosts import Host
+from hub.peer import Peer
+from running import end_probers
+
+
+@pytest.fixture(autouse=True)
+def _no_probers_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever meets a failing remote leaves a process behind that asks it again for an hour."""
+    yield
+    end_probers(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -26,3 +35,10 @@ def true_host(tmp_path: Path) -> Host:
 def make_host(tmp_path: Path) -> Callable[[str], Host]:
     """Further hosts by name, with separate stores."""
     return lambda name: Host(tmp_path / name, {"SDKSTANDIN_FAKE": "1"})
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Peer]:
+    """A Hub of this test's own."""
+    with Peer(tmp_path / "hub-peer") as peer:
+        yield peer

@@ -26,10 +26,15 @@ def working_for(path: Path | str, name: str = "") -> list[int]:
 
 
 def end_all(path: Path | str) -> None:
-    """Kill what still works for a path, one by one, and wait until it is gone."""
-    for pid in working_for(path):
-        kill(pid)
-    until(lambda: not working_for(path))
+    """Kill what still works for a path, also what is only just starting, until none is left."""
+
+    def none_left() -> bool:
+        found = working_for(path)
+        for pid in found:
+            kill(pid)
+        return not found
+
+    until(none_left)
 
 
 def kill(pid: int) -> None:
@@ -52,3 +57,27 @@ def is_alive(pid: int) -> bool:
 def environ_of(pid: int) -> list[bytes]:
     """The NAME=value pairs a process was started with."""
     return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def probers(path: Path | str) -> list[int]:
+    """The processes that ask failed remotes again on behalf of stores below a path."""
+    return [pid for pid in working_for(path) if b"neffcache.cache.prober" in _words(pid)]
+
+
+def end_probers(path: Path | str) -> None:
+    """Kill them, also those that are only just starting, until none is left."""
+
+    def none_left() -> bool:
+        found = probers(path)
+        for pid in found:
+            kill(pid)
+        return not found
+
+    until(none_left)
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []

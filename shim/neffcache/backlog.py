@@ -3,7 +3,7 @@
 import posix
 import time
 
-from neffcache import breaker, files, queue
+from neffcache import breaker, files, publishing, queue
 from neffcache.errors import SettingError
 from neffcache.queue import Marker
 from neffcache.store import local
@@ -17,7 +17,7 @@ _START = 2.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from neffcache.store.local import Store
 
@@ -115,18 +115,28 @@ def bury(store: "Store", marker: Marker, reason: str) -> None:
     """Take an entry out of the queue for good, and write down why. Raises OSError."""
     directory = store.directory(f"{local.DEAD}/{marker.destination.name}")
     line = " ".join(reason.split())[:_REASON]
+    native = queue.native_of(store, marker.destination.name, marker.key)
     text = f"{DEAD_LINE}\nkey {marker.key}\ntime {time.time():.3f}\nreason {line}\n"
+    text += queue.native_line(native)
     files.publish(f"{directory}/{marker.key}", files.encode(text), sync=True)
     files.discard(marker.path)
 
 
-def revive(store: "Store") -> int:
-    """Queue everything that was refused once more, as far as it is still stored: how many."""
+def revive(store: "Store", environ: "Mapping[bytes, bytes]") -> int:
+    """Queue everything that was refused once more, as far as it is still stored: how many.
+
+    By the settings of this environment: an uploader with others must not refuse it again.
+    """
     count = 0
     for one in dead(store):
-        if files.state(store.entry_path(one.key)) is not None:
+        native = _native_grave(store, one)
+        path = files.join(*native) if native else store.entry_path(one.key)
+        if files.state(path) is not None:
             try:
-                queue.put(store, queue.read_destination(store, one.destination), one.key)
+                destination = queue.read_destination(store, one.destination)
+                if publishing.commits(destination.remote):
+                    queue.ask_flush(store, destination.name, publishing.terms(environ))
+                queue.put(store, destination, one.key, native)
             except SettingError:
                 continue
             count += 1
@@ -143,12 +153,14 @@ def flush(
     environ: "Mapping[bytes, bytes]",
     timeout: "float | None" = None,
     remotes: "Sequence[str]" = (),
+    tell: "Callable[[int, int], None] | None" = None,
 ) -> Flushed:
     """Have everything uploaded that this environment has the credentials for, and wait for it.
 
     Args:
         timeout: seconds; None: until everything is sent or has been tried in vain once.
         remotes: URLs without options; only these, when any are given.
+        tell: is told again and again how many entries are settled, of how many.
 
     Raises:
         OSError: no process could be started.
@@ -159,9 +171,14 @@ def flush(
     for waiting in before:
         if waiting.failing:
             forget_failure(store, waiting.name)
+        if publishing.commits(waiting.remote):
+            queue.ask_flush(store, waiting.name, publishing.terms(environ))
     tried: dict[str, float] = {}
     while True:
-        left = _chosen(store, environ, remotes)
+        left = _of_then(_chosen(store, environ, remotes), before)
+        if tell is not None:
+            total = _number(before)
+            tell(max(total - _number(left), 0), total)
         able = [one for one in left if not one.reason or (one.failing and timeout is not None)]
         if not able or time.monotonic() >= deadline:
             break
@@ -197,6 +214,19 @@ def _chosen(
     return [one for one in pending(store, environ) if _is_chosen(one, remotes)]
 
 
+def _number(found: "Sequence[Waiting]") -> int:
+    return sum(len(one.keys) for one in found)
+
+
+def _of_then(now: "Sequence[Waiting]", before: "Sequence[Waiting]") -> "list[Waiting]":
+    """What still waits, less what came since for a remote that gathers: its time will come."""
+    then = {one.name: set(one.keys) for one in before}
+    for one in now:
+        if publishing.commits(one.remote):
+            one.keys = [key for key in one.keys if key in then.get(one.name, ())]
+    return [one for one in now if one.keys]
+
+
 def _is_chosen(one: "Waiting | Dead", remotes: "Sequence[str]") -> bool:
     return not remotes or one.remote.partition("?")[0] in remotes
 
@@ -220,6 +250,14 @@ def _waiting(store: "Store", made: Waiting, environ: "Mapping[bytes, bytes]") ->
         made.failing = True
         made.reason = f"failed {stamp.failures} times, the last time: {stamp.reason}"
     return made
+
+
+def _native_grave(store: "Store", one: Dead) -> "tuple[str, str] | None":
+    path = f"{store.path}/{local.DEAD}/{one.destination}/{one.key}"
+    try:
+        return queue.native_in(files.read(path, _LIMIT))
+    except OSError:
+        return None
 
 
 def _read_dead(path: str, made: Dead) -> Dead:

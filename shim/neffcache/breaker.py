@@ -6,11 +6,13 @@ import time
 from neffcache import files, locks
 
 FIRST, MOST = 30.0, 600.0
+# A pause that the remote itself states is obeyed up to here.
+STATED = 7200.0
 FIRST_LINE = "neffcache-breaker 1"
 # Hosts that failed together do not come back together: up to this share longer.
 _JITTER = 0.25
 # A stamp further ahead than any we write comes from a clock that has been put back since.
-_FARTHEST = MOST * (1 + _JITTER) + 5.0
+_FARTHEST = STATED + MOST * _JITTER + 5.0
 _LIMIT = 4096
 _REASON = 300
 
@@ -48,22 +50,31 @@ class Permit:
         self._before = before
         self._lock = lock
 
+    @property
+    def probing(self) -> bool:
+        """Whether an outage is known, and this is the one who looks whether it is over."""
+        return self._before is not None
+
     def succeed(self) -> None:
         """It answered: the outage, if there was one, is over."""
         if self._before is not None:
             files.discard(self._path)
         self.leave()
 
-    def fail(self, reason: str) -> "Stamp | None":
-        """It failed: leave it alone, twice as long as the last time.
+    def fail(self, reason: str, pause: float = 0.0) -> "Stamp | None":
+        """It failed: leave it alone, twice as long as the last time, or as long as it asked for.
+
+        Args:
+            pause: seconds that the remote itself stated (429, Retry-After), obeyed up to STATED
+                and never cut short; 0: it stated none.
 
         Returns:
             The stamp when this is the first that is known of the outage: worth one line to people.
         """
         try:
-            return self._fail(reason)
+            return self._fail(reason, pause)
         except OSError:
-            return _stamp(1, reason)  # nowhere to write: everyone finds out for himself
+            return _stamp(1, reason, pause)  # nowhere to write: everyone finds out for himself
         finally:
             self.leave()
 
@@ -73,14 +84,17 @@ class Permit:
             self._lock.release()
             self._lock = None
 
-    def _fail(self, reason: str) -> "Stamp | None":
-        if not self._path:
-            return _stamp(1, reason)
-        if self._before is not None:
-            files.publish(self._path, _text(_stamp(self._before.failures + 1, reason)))
+    def _fail(self, reason: str, pause: float) -> "Stamp | None":
+        if self._before is not None and self._path:
+            files.publish(self._path, _text(_stamp(self._before.failures + 1, reason, pause)))
             return None
-        made = _stamp(1, reason)
-        return made if _create(self._path, _text(made)) else None
+        made = _stamp(1, reason, pause)
+        if not self._path or _create(self._path, _text(made)):
+            return made
+        there = read(self._path)
+        if pause and (there is None or there.until < made.until):
+            files.publish(self._path, _text(made))  # what it stated outlasts our own guess
+        return None
 
 
 def ask(store: "Store | None", name: str) -> "Permit | None":
@@ -141,12 +155,15 @@ def clear(store: "Store", name: str) -> None:
     files.discard(f"{store.path}/breakers/{name}")
 
 
-def _stamp(failures: int, reason: str) -> Stamp:
+def _stamp(failures: int, reason: str, stated: float) -> Stamp:
     pause = min(FIRST * 2 ** min(failures - 1, 10), MOST)
+    if stated > 0:
+        # Its first word is believed; who states a second for ever is asked less and less, too.
+        pause = max(min(stated, STATED), pause if failures > 1 else 0.0)
     now = time.time()
-    share = posix.urandom(1)[0] / 255 * _JITTER
+    late = posix.urandom(1)[0] / 255 * _JITTER * min(pause, MOST)
     line = " ".join(reason.split())[:_REASON]
-    return Stamp(failures, now, now + pause * (1 + share), line)
+    return Stamp(failures, now, now + pause + late, line)
 
 
 def _text(stamp: Stamp) -> bytes:

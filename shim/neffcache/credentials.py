@@ -17,19 +17,29 @@ if TYPE_CHECKING:
 
 
 def fingerprint(store: "Store", spec: "Spec", environ: "Mapping[bytes, bytes]") -> str:
-    """HMAC-SHA-256 (hex) of the secret with the store's salt; "" when there is no secret.
+    """HMAC-SHA-256 (hex) of the secret with the store's salt; "" when no variable holds one.
+
+    The Hub's login file is the user's own, not this job's: a new login sends what waits, too.
 
     Raises:
         OSError: the salt can neither be read nor made.
     """
-    value = remote.secret(spec, environ)
-    return _hmac(_salt(store), value) if value else ""
+    return _mark(store, remote.secret_in(spec, environ))
+
+
+def held(store: "Store", spec: "Spec", environ: "Mapping[bytes, bytes]") -> str:
+    """The same of the secret that would be used now, wherever it comes from. Raises OSError."""
+    return _mark(store, remote.secret(spec, environ))
 
 
 def identity(spec: "Spec", mark: str) -> str:
     """32 hex digits for a remote as one credential sees it, whatever its mode."""
     text = f"{spec.text()}\n{mark}\n"
     return files.digest(files.encode(text))[:32]
+
+
+def _mark(store: "Store", value: bytes) -> str:
+    return _hmac(_salt(store), value) if value else ""
 
 
 def _hmac(key: bytes, data: bytes) -> str:

@@ -2,8 +2,12 @@
 
 import posix
 
+from neffcache import files
+
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+_HERE, _NOREPLACE = -100, 1  # AT_FDCWD, RENAME_NOREPLACE
+_NOT_THERE = (22, 38, 95)  # EINVAL (of the file system), ENOSYS, EOPNOTSUPP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,3 +47,24 @@ def load_prctl() -> "Callable[[int, int], None]":
         call(option, argument, 0, 0, 0)
 
     return prctl
+
+
+def rename_new(old: str, new: str) -> bool:
+    """Rename a directory to a name that must not exist; False when this kernel cannot promise it.
+
+    Raises:
+        FileExistsError: the name is taken, be it by an empty directory; OSError: anything else.
+    """
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (ImportError, OSError, AttributeError):
+        return False
+    call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    if call(_HERE, files.encode(old), _HERE, files.encode(new), _NOREPLACE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in _NOT_THERE:
+        return False
+    raise OSError(code, posix.strerror(code), new)

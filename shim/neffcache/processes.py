@@ -33,7 +33,10 @@ class Silent(Exception):
 def python(module: str, *arguments: str) -> "list[str]":
     """The command line that runs `main(arguments)` of one of our modules, without site-packages."""
     start = files.join(files.parent(__file__), "start.py")
-    return [sys.executable, "-I", "-S", start, module, *arguments]
+    # Where the packages are that were there when the shim was installed: see cli/head.
+    packages = sys._xoptions.get("neffcache", "")
+    option = ["-X", f"neffcache={packages}"] if packages else []
+    return [sys.executable, "-I", "-S", *option, start, module, *arguments]
 
 
 class Helper:

@@ -6,11 +6,15 @@ import time
 from neffcache import credentials, files, locks, processes
 from neffcache.compiler import find
 from neffcache.errors import SettingError
+from neffcache.hub import home
 from neffcache.store import local
 
 FIRST_LINE = "neffcache-destination 1"
 MARKER_LINE = "neffcache-marker 1"
 DESTINATION, LOCK = "destination", ".lock"
+# Somebody wants all that waits sent now; its mtime says what "all" was.
+FLUSH = "flush"
+_NATIVE = "native "
 UPLOADER = "neffcache.sync.uploader"
 NONE = "-"
 _LIMIT = 64 << 10
@@ -75,18 +79,25 @@ def enqueue(
     Raises:
         OSError: the store cannot take the markers.
     """
-    made = []
-    for spec in specs:
-        if spec.writes:
-            mark = credentials.fingerprint(store, spec, environ)
-            name = credentials.identity(spec, mark)
-            destination = Destination(name, spec.text(), spec.credential, mark)
-            made.append(put(store, destination, key))
-    return made
+    writable = [spec for spec in specs if spec.writes]
+    return [put(store, destination_of(store, spec, environ), key) for spec in writable]
 
 
-def put(store: "Store", destination: Destination, key: str) -> Marker:
-    """Write one marker, and its destination's description when that is missing or damaged."""
+def destination_of(store: "Store", spec: "Spec", environ: "Mapping[bytes, bytes]") -> Destination:
+    """A remote with the secret that holds here. Raises OSError."""
+    mark = credentials.fingerprint(store, spec, environ)
+    return Destination(credentials.identity(spec, mark), spec.text(), spec.credential, mark)
+
+
+def put(
+    store: "Store", destination: Destination, key: str, native: "tuple[str, str] | None" = None
+) -> Marker:
+    """Write one marker, and its destination's description when that is missing or damaged.
+
+    Args:
+        native: (root, entry) of libneuronxla's cache when the marker stands for an entry there
+            and not for the bundle of that key; then the key is `native_key` of the two.
+    """
     top = store.directory(local.QUEUE)
     directory = f"{top}/{destination.name}"
     described = f"{directory}/{DESTINATION}"
@@ -96,8 +107,8 @@ def put(store: "Store", destination: Destination, key: str) -> Marker:
         files.sync_directory(top)
         files.sync_directory(store.path)
     path = f"{directory}/{key}"
-    text = f"{MARKER_LINE}\nkey {key}\ntime {time.time():.3f}\n".encode()
-    files.publish(path, text, sync=True)
+    text = f"{MARKER_LINE}\nkey {key}\ntime {time.time():.3f}\n{native_line(native)}"
+    files.publish(path, text.encode(), sync=True)
     files.discard(f"{store.path}/{local.DEAD}/{destination.name}/{key}")
     return Marker(destination, key, path)
 
@@ -131,6 +142,45 @@ def keys(store: "Store", name: str) -> "list[str]":
     return sorted(key for key in names if is_key(key))
 
 
+def native_key(root: str, entry: str) -> str:
+    """The key under which an entry of libneuronxla's cache waits: never that of a bundle."""
+    return files.digest(files.encode(f"neffcache-native\n{root}\n{entry}"))
+
+
+def native_line(native: "tuple[str, str] | None") -> str:
+    """The line that names an entry of libneuronxla's cache: percent-encoded; "" for None."""
+    if native is None:
+        return ""
+    return f"{_NATIVE}{_quoted(native[0])}\t{_quoted(native[1])}\n"
+
+
+def native_of(store: "Store", name: str, key: str) -> "tuple[str, str] | None":
+    """(root, entry) when a destination's marker stands for an entry of libneuronxla's cache."""
+    return native_in(_content(f"{store.path}/{local.QUEUE}/{name}/{key}"))
+
+
+def native_in(data: bytes) -> "tuple[str, str] | None":
+    """What `native_line` wrote into a file with this content."""
+    from neffcache import remote
+
+    for line in files.decode(data).split("\n"):
+        if line.startswith(_NATIVE):
+            root, _, entry = line[len(_NATIVE) :].partition("\t")
+            return remote.unquote(root), remote.unquote(entry)
+    return None
+
+
+def ask_flush(store: "Store", name: str, terms: str = "") -> None:
+    """Have all that waits for a destination now sent as soon as can be. Raises OSError.
+
+    Args:
+        terms: see `publishing.terms`: an uploader with others makes room for one with these.
+    """
+    directory = f"{store.path}/{local.QUEUE}/{name}"
+    if files.state(directory) is not None:
+        files.publish(f"{directory}/{FLUSH}", terms.encode())
+
+
 def is_key(name: str) -> bool:
     """Whether a file's name is a key."""
     return len(name) == 64 and _HEX.issuperset(name)
@@ -144,17 +194,26 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
     """
     from neffcache import remote
 
-    if not wanted.credential:
+    on_hub = wanted.remote.startswith("hf://")
+    if not wanted.credential and not on_hub:
         return ""
     try:
         spec = remote.parse(wanted.remote)
-        mark = credentials.fingerprint(store, spec, environ)
+        mark = credentials.held(store, spec, environ)
     except (SettingError, OSError) as error:
         return str(error)
+    if on_hub:
+        from neffcache.hub import login, offline
+
+        if offline.is_offline(environ):
+            return "HF_HUB_OFFLINE is set"
+        if not (mark or wanted.credential or wanted.fingerprint):
+            return login.missing(environ)
+    name = wanted.credential or "HF_TOKEN"
     if not mark:
-        return f"{wanted.credential} is not set"
+        return f"{name} is not set"
     if wanted.fingerprint and mark != wanted.fingerprint:
-        return f"{wanted.credential} holds another secret than when it was queued"
+        return f"{name} holds another secret than when it was queued"
     return ""
 
 
@@ -167,7 +226,9 @@ def start_uploaders(
         OSError: no process could be started; the markers stay for the next one.
     """
     clean = {
-        name: value for name, value in environ.items() if name not in (b"LD_PRELOAD", find.ACTIVE)
+        name: value
+        for name, value in home.pinned(environ).items()
+        if name not in (b"LD_PRELOAD", find.ACTIVE)
     }
     wanted = {marker.destination.name: marker.destination for marker in markers}
     for name, destination in wanted.items():
@@ -203,6 +264,15 @@ def wait_for(markers: "Sequence[Marker]", seconds: float) -> "list[Marker]":
             return list(markers)
         time.sleep(min(pause, left))
         pause = min(pause * 1.5, _LAST_PAUSE)
+
+
+def _quoted(text: str) -> str:
+    """Plain letters; `remote.unquote` gives the text back."""
+    safe = b"/._-+=~"
+    return "".join(
+        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in safe else f"%{byte:02X}"
+        for byte in files.encode(text)
+    )
 
 
 def _given(text: str) -> str:

@@ -5,6 +5,7 @@ from neffcache.errors import RemoteError, SettingError
 
 MODES = ("ro", "rw", "wo")
 ENVIRONMENT = "env:"
+SETTING = "NEFFCACHE_REMOTES"
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 # Options that every remote has. Their values are never secrets.
 COMMON = ("mode", "credential")
@@ -53,11 +54,12 @@ class Spec:
         scheme: e.g. "file".
         location: what follows "scheme://", percent-encoded as given.
         mode: ro, rw or wo.
-        credential: where the secret comes from ("env:NAME"), or "" when none is needed.
+        credential: where the secret comes from ("env:NAME"), or "" when none is named.
         options: every other option of the URL.
+        origin: where the settings name it, for people.
     """
 
-    __slots__ = ("credential", "location", "mode", "options", "scheme", "url")
+    __slots__ = ("credential", "location", "mode", "options", "origin", "scheme", "url")
 
     def __init__(self, scheme: str, location: str, options: "dict[str, str]") -> None:
         self.scheme = scheme
@@ -66,6 +68,7 @@ class Spec:
         self.credential = options.pop("credential", "")
         self.options = options
         self.url = f"{scheme}://{location}"
+        self.origin = SETTING
 
     @property
     def reads(self) -> bool:
@@ -115,6 +118,8 @@ def parse(text: str) -> Spec:
         from neffcache.hub import names
 
         problem = names.problem(location)
+        if "endpoint" in options:
+            problem = problem or names.endpoint_problem(options["endpoint"])
         if problem:
             _wrong(text, problem, "write hf://org/repository or hf://org/repository@revision")
     return Spec(scheme, location, options)
@@ -168,10 +173,27 @@ def open_remote(spec: Spec, environ: "Mapping[bytes, bytes]") -> "Remote":
 
 
 def secret(spec: Spec, environ: "Mapping[bytes, bytes]") -> bytes:
-    """What the credential source holds in this environment; b"" when nothing or none is needed."""
-    if not spec.credential:
+    """What the credential source holds in this environment; b"" when nothing or none is needed.
+
+    A Hub repository without a named source takes the token that the Hub's client would take.
+    """
+    found = secret_in(spec, environ)
+    if found or spec.credential or spec.scheme != "hf":
+        return found
+    from neffcache.hub import login
+
+    return login.from_file(environ)
+
+
+def secret_in(spec: Spec, environ: "Mapping[bytes, bytes]") -> bytes:
+    """The secret that a variable of this environment holds: what may differ from job to job."""
+    if spec.credential:
+        return environ.get(files.encode(spec.credential[len(ENVIRONMENT) :]), b"")
+    if spec.scheme != "hf":
         return b""
-    return environ.get(files.encode(spec.credential[len(ENVIRONMENT) :]), b"")
+    from neffcache.hub import login
+
+    return login.from_environment(environ)
 
 
 def unquote(text: str) -> str:
@@ -191,7 +213,7 @@ def _known() -> str:
 
 
 def _wrong(text: str, problem: str, remedy: str) -> "NoReturn":
-    raise SettingError(f"NEFFCACHE_REMOTES: {shown(text)}: {problem}", remedy)
+    raise SettingError(f"{SETTING}: {shown(text)}: {problem}", remedy)
 
 
 def _without_user(location: str) -> str:
@@ -254,6 +276,8 @@ def _shown_query(scheme: str, query: str) -> str:
             fit = _is_source(value)
         elif name == "mode":
             fit = value in MODES
+        elif name == "endpoint":
+            fit = "@" not in value
         else:
             fit = name in plain
         shown_pairs.append(pair if fit else f"{name}=***" if mark else "***")

@@ -17,7 +17,7 @@ from neffcache.store.local import Store
 FIELDS = {
     "outcomes": dict, "notes": dict, "saved_seconds": float, "compile_seconds": float,
     "bytes": int, "since": float, "calls": int, "kinds": dict, "store": dict,
-    "queue": list, "dead": list,
+    "remotes": list, "queue": list, "dead": list,
 }  # fmt: skip
 STORE = {"path": str, "bytes": int, "entries": int, "limit": int}
 
@@ -148,3 +148,19 @@ def test_a_journal_removed_while_zeroed_counts_from_nothing(host: Host, tmp_path
     stats(host, "--zero")
     shutil.rmtree(host.store / "journal")
     assert stats(host)["outcomes"] == {}
+
+
+def test_each_remote_says_where_it_was_named(host: Host) -> None:
+    home = host.root / "hf"
+    home.mkdir()
+    name_file = home / "optimum_neuron_custom_cache"
+    name_file.write_text("o/saved")
+    named = {"CUSTOM_CACHE_REPO": "o/custom", "HF_HOME": str(home)}
+    rows = stats(host, **named)["remotes"]
+    assert rows == [
+        {"url": "hf://o/custom", "mode": "rw", "origin": "CUSTOM_CACHE_REPO"},
+        {"url": "hf://o/saved", "mode": "ro", "origin": str(name_file)},
+    ]
+    told = host.neffcache("stats", variables={**named, "NEFFCACHE_REMOTES": "file:///a"}).out
+    assert "file:///a      rw  NEFFCACHE_REMOTES\n" in told
+    assert "hf://o/custom  ro  CUSTOM_CACHE_REPO\n" in told

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 import hung
+from hub.peer import Peer
+from neffcache.hub import client
+
+_REPO = "acme/cache"
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,13 @@ class Place:
         working: the URL (without options) of an empty place below a directory.
         down: the URL of a place that cannot answer now.
         silent: makes a place that is asked and never answers; gives its URL.
+        environ: what a caller's environment needs to hold.
     """
 
     working: Callable[[Path], str]
     down: Callable[[Path], str]
     silent: Callable[[Path], AbstractContextManager[str]]
+    environ: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 @contextmanager
@@ -38,10 +44,35 @@ def _silent_directory(path: Path) -> Iterator[str]:
         yield f"file://{at}/cache"
 
 
-PLACES = {
-    "file": Place(
-        working=lambda path: f"file://{path}/cache",
-        down=lambda path: f"file://{path}/not-mounted/cache",
-        silent=_silent_directory,
-    ),
+_FILE = Place(
+    working=lambda path: f"file://{path}/cache",
+    down=lambda path: f"file://{path}/not-mounted/cache",
+    silent=_silent_directory,
+)
+
+
+@contextmanager
+def _hub() -> Iterator[Place]:
+    client.prepare({})
+    with Peer() as peer, pytest.MonkeyPatch.context() as patch:
+        # Decided when it is imported; Xet, which keeps a cache in the home, has tests elsewhere.
+        patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        peer.create(_REPO)
+
+        @contextmanager
+        def silent(_path: Path) -> Iterator[str]:
+            peer.fault("", times=None, silence=True)
+            yield f"hf://{_REPO}"
+
+        yield Place(
+            working=lambda _path: f"hf://{_REPO}",
+            down=lambda _path: f"hf://{_REPO}?endpoint={peer.nowhere}",
+            silent=silent,
+            environ={name.encode(): text.encode() for name, text in peer.environ().items()},
+        )
+
+
+PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
+    "file": lambda: nullcontext(_FILE),
+    "hf": _hub,
 }

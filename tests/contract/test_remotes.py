@@ -20,20 +20,23 @@ if TYPE_CHECKING:
     from neffcache.remote import Remote
 
 NAME = "neffcache/v1/ab/abc/object"
+# Of the Hub's client, which runs in this process here, when it sends a file.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
 @pytest.fixture(params=sorted(PLACES))
-def place(request: pytest.FixtureRequest) -> Place:
-    return PLACES[request.param]
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    with PLACES[request.param]() as made:
+        yield made
 
 
 @pytest.fixture
 def opened(place: Place, tmp_path: Path) -> Remote:
-    return open_url(place.working(tmp_path))
+    return open_url(place, place.working(tmp_path))
 
 
-def open_url(url: str) -> Remote:
-    return remote.open_remote(remote.parse(url), {})
+def open_url(place: Place, url: str) -> Remote:
+    return remote.open_remote(remote.parse(url), place.environ)
 
 
 def quiet(_count: int) -> None:
@@ -78,9 +81,9 @@ def test_of_many_writers_at_once_one_wins(place: Place, tmp_path: Path) -> None:
     contents = [bytes([number]) * (1 << 20) for number in range(8)]
     paths = [source(tmp_path, data, f"s{number}") for number, data in enumerate(contents)]
     with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(lambda path: open_url(url).store(NAME, path, quiet), paths))
+        won = list(pool.map(lambda path: open_url(place, url).store(NAME, path, quiet), paths))
     assert won.count(True) == 1
-    open_url(url).fetch(NAME, str(tmp_path / "into"), quiet)
+    open_url(place, url).fetch(NAME, str(tmp_path / "into"), quiet)
     assert (tmp_path / "into").read_bytes() == contents[won.index(True)]
 
 
@@ -126,7 +129,7 @@ def test_a_local_fault_is_not_the_remotes(opened: Remote, tmp_path: Path) -> Non
 
 
 def test_read_only_refuses_and_writes_nothing(place: Place, tmp_path: Path) -> None:
-    shut = open_url(place.working(tmp_path) + "?mode=ro")
+    shut = open_url(place, place.working(tmp_path) + "?mode=ro")
     path = source(tmp_path, b"x")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(RefusedError):
@@ -136,7 +139,7 @@ def test_read_only_refuses_and_writes_nothing(place: Place, tmp_path: Path) -> N
 
 
 def test_down_is_never_taken_for_absent(place: Place, tmp_path: Path) -> None:
-    down = open_url(place.down(tmp_path))
+    down = open_url(place, place.down(tmp_path))
     with pytest.raises(RemoteError):
         down.fetch(NAME, str(tmp_path / "into"), quiet)
     with pytest.raises(RemoteError):
@@ -151,11 +154,11 @@ def silent(place: Place, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_silence_is_given_up_and_then_avoided(silent: str, tmp_path: Path) -> None:
+def test_silence_is_given_up_and_then_avoided(place: Place, silent: str, tmp_path: Path) -> None:
     store = make_store(tmp_path / "store")
     spec = remote.parse(silent)
     record = journal.Record()
-    reader = Reader(store, settings(remote_timeout="0.5"), {}, record, str(tmp_path))
+    reader = Reader(store, settings(remote_timeout="0.5"), place.environ, record, str(tmp_path))
     assert reader.fetch(key_of("a"), [spec]) is None
     assert record.notes == [["remote_failed", f"{spec.url} silent for 0.5 s"]]
     assert len(reader.outages) == 1

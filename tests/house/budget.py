@@ -47,6 +47,7 @@ MISS_ROOMS = frozenset((
     "neffcache.entry.build",
     "neffcache.entry.wrapped",
     "neffcache.graph.asked",
+    "neffcache.graph.constants",
     "neffcache.graph.directory",
     "neffcache.graph.hlo",
     "neffcache.graph.hlo_canonical",
@@ -64,6 +65,8 @@ MISS_ROOMS = frozenset((
     "neffcache.graph.source",
     "neffcache.graph.walk",
     "neffcache.graph.wire",
+    "neffcache.hub.home",
+    "neffcache.hub.saved",
     "neffcache.locks",
     "neffcache.neff",
     "neffcache.payload",
@@ -74,5 +77,21 @@ MISS_ROOMS = frozenset((
     "neffcache.shim.child",
     "neffcache.store.claim",
     "neffcache.store.keep",
+    "neffcache.targets",
     "neffcache.version",
+))  # fmt: skip
+# And on top of that when a Hub is asked, which another process does.
+REMOTE_LIBRARY = frozenset(("select",))
+REMOTE_ROOMS = frozenset((
+    "neffcache.absences",
+    "neffcache.breaker",
+    "neffcache.cache",
+    "neffcache.cache.reading",
+    "neffcache.credentials",
+    "neffcache.hub.login",
+    "neffcache.hub.names",
+    "neffcache.hub.offline",
+    "neffcache.processes",
+    "neffcache.publishing",
+    "neffcache.remote",
 ))  # fmt: skip

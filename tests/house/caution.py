@@ -10,7 +10,10 @@ from house import tree
 BROAD: dict[str, tuple[int, str]] = {
     "shim/neffcache/cache/helper.py": (1, "the helper's last word is a line, whatever happened"),
     "shim/neffcache/cli/__init__.py": (1, "the one place: a command ends with one line"),
+    "shim/neffcache/cli/sync_helper.py": (1, "the helper's last word is a line, whatever happened"),
     "shim/neffcache/compiler/bytecode_helper.py": (1, "its last word is a line, whatever happened"),
+    "shim/neffcache/hub/transport.py": (2, "three HTTP libraries, three families of exceptions"),
+    "shim/neffcache/remotes/hub_commit.py": (1, "raised again by who waits for the thread"),
     "shim/neffcache/run/call.py": (2, "the one place: a fault of the cache breaks no compile"),
     "shim/neffcache/sync/sender.py": (1, "the sender's last word is a line, whatever happened"),
     "shim/neffcache/graph/hlo.py": (1, "what cannot be read as HLO counts byte for byte"),

@@ -38,10 +38,22 @@ def test_quick_bench_measures_every_figure(tmp_path: Path) -> None:
         ("callers", "compiles", 1),
         ("memory", "MB", 64),
         *(("graphs", "x", target) for target in (0.55, 1.0, 1.15, 1.3)),
+        *(("hub", "requests", target) for target in (0, 1, 2)),
+        ("hub", "commits", 1),
+        ("hub", "x", 1.5),
+        ("hub", "MB", 64),
+        ("hub", "s", 5.25),
+        ("hub", "s", 0.5),
+        ("hub", "starts", 1),
     }
     counted = {one["unit"]: one["value"] for one in found}
     assert counted["compiles"] == 1
     assert 0 < counted["MB"] <= 64
+    # What is counted and not timed holds on every machine.
+    asked = [
+        one for one in found if one["name"] == "hub" and one["unit"] in ("requests", "commits")
+    ]
+    assert all(one["met"] for one in asked if one["target"] is not None)
     assert done.returncode == (0 if all(one["met"] in (None, True) for one in found) else 1)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from hosts import TRAIN, Host
 from house import budget, tree
+from hub.peer import Peer
+from hubs import REPO
 from test_sdk import graphs
 
 START = tree.ROOT / "shim" / "neffcache" / "shim" / "start.py"
@@ -71,6 +73,17 @@ def test_a_miss_loads_the_written_list(host: Host, tmp_path: Path) -> None:
     assert sorted(found - _ours(found) - budget.HIT_LIBRARY - budget.MISS_LIBRARY) == []
 
 
+def test_asking_a_hub_loads_the_written_list(hub: Peer, host: Host, tmp_path: Path) -> None:
+    hub.create(REPO)
+    host.variables.update(hub.environ(), NEFFCACHE_REMOTES=f"hf://{REPO}?mode=ro")
+    found = _loaded(host, tmp_path / "one")
+    assert (host.outcomes(), host.notes()) == (["compiled"], ["remote_absent"])
+    allowed = budget.HIT_ROOMS | budget.MISS_ROOMS | budget.REMOTE_ROOMS
+    assert sorted(_ours(found)) == sorted(allowed)
+    library = budget.HIT_LIBRARY | budget.MISS_LIBRARY | budget.REMOTE_LIBRARY
+    assert sorted(found - _ours(found) - library) == []
+
+
 def test_remotes_cost_a_hit_nothing(host: Host, tmp_path: Path) -> None:
     _loaded(host, tmp_path / "one")
     remotes = f"file://{tmp_path}/remote,s3://bucket/prefix"
@@ -108,10 +121,12 @@ def test_what_is_banned_is_in_no_list_of_a_hit() -> None:
 
 
 def test_the_lists_name_rooms_that_are_there() -> None:
+    top = tree.ROOT / "shim"
     missing = [
         name
-        for name in budget.HIT_ROOMS | budget.MISS_ROOMS
-        if not (tree.ROOT / "shim" / f"{name.replace('.', '/')}.py").is_file()
+        for name in budget.HIT_ROOMS | budget.MISS_ROOMS | budget.REMOTE_ROOMS
+        if not (top / f"{name.replace('.', '/')}.py").is_file()
+        and not (top / name.replace(".", "/") / "__init__.py").is_file()
     ]
     assert missing == []
 

@@ -117,7 +117,7 @@ def test_refused_for_good_goes_to_the_dead_with_the_reason(host: Uploads) -> Non
     assert url == host.url("r")
     assert "Not a directory" in reason
     host.root("r").unlink()
-    assert backlog.revive(host.store) == 1
+    assert backlog.revive(host.store, host.environ) == 1
     assert backlog.flush(host.store, host.environ).left == []
     assert has(host.root("r"), KEY)
 

@@ -81,7 +81,7 @@ def test_only_what_is_still_stored_can_be_revived(store: Store) -> None:
     for key in (KEY, OTHER):
         backlog.bury(store, enqueue(store, "file:///a", key), "x")
     put(store, KEY, b"neff")
-    assert backlog.revive(store) == 1
+    assert backlog.revive(store, {}) == 1
     assert [one.key for one in backlog.dead(store)] == [OTHER]
     assert backlog.pending(store, {})[0].keys == [KEY]
 
@@ -104,3 +104,32 @@ def test_flush_looks_at_the_chosen_remotes_only(
     left = backlog.flush(store, {}, 0.2, ["file:///b"]).left
     assert [one.remote for one in left] == ["file:///b"]
     assert [argv[-1] for argv in started] == [other.destination.name]
+
+
+def test_flush_waits_for_what_waited_then_where_entries_are_gathered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that goes on queueing would keep it waiting, and commit after commit be made."""
+    marker = enqueue(store, "hf://acme/cache")
+    monkeypatch.setattr("neffcache.processes.spawn_detached", lambda *_: None)
+    monkeypatch.setattr("neffcache.queue.why_not", lambda *_: "")
+
+    def send(_store: Store, _name: str, _terms: str = "") -> None:
+        Path(marker.path).unlink()
+        enqueue(store, "hf://acme/cache", OTHER)
+
+    monkeypatch.setattr("neffcache.queue.ask_flush", send)
+    done = backlog.flush(store, {})
+    assert (done.sent, done.left) == (1, [])
+    assert backlog.pending(store, {})[0].keys == [OTHER]
+
+
+def test_a_native_entry_comes_back_as_one(store: Store, tmp_path: Path) -> None:
+    native = (str(tmp_path), "MODULE_1")
+    key = queue.native_key(*native)
+    destination = enqueue(store, "file:///a").destination
+    backlog.bury(store, queue.put(store, destination, key, native), "not complete")
+    assert backlog.revive(store, {}) == 0
+    (tmp_path / "MODULE_1").mkdir()
+    assert backlog.revive(store, {}) == 1
+    assert queue.native_of(store, destination.name, key) == native

@@ -75,6 +75,49 @@ def test_pauses_double_up_to_ten_minutes(store: Store, clock: Clock) -> None:
         assert wanted <= pause <= wanted * 1.25
 
 
+@pytest.mark.parametrize(("stated", "kept"), [(2.0, 2.0), (2580.0, 2580.0), (1e9, 7200.0)])
+def test_a_stated_pause_is_obeyed_up_to_two_hours(
+    store: Store, clock: Clock, stated: float, kept: float
+) -> None:
+    ask(store).fail("429", stated)
+    found = stamp(store)
+    assert kept <= found.until - found.since <= kept + min(kept, breaker.MOST) * 0.25
+    clock.now += kept - 0.1
+    assert breaker.ask(store, NAME) is None
+    clock.now = found.until
+    ask(store).leave()
+
+
+def test_a_stated_pause_is_obeyed_after_other_failures(store: Store, clock: Clock) -> None:
+    ask(store).fail("down")
+    clock.now = stamp(store).until
+    ask(store).fail("429", 3000.0)
+    assert stamp(store).until >= clock.now + 3000.0
+    assert stamp(store).failures == 2
+
+
+def test_one_that_states_a_second_for_ever_is_asked_less_and_less(
+    store: Store, clock: Clock
+) -> None:
+    pauses = []
+    for _ in range(3):
+        ask(store).fail("429", 1.0)
+        found = stamp(store)
+        pauses.append(found.until - found.since)
+        clock.now = found.until
+    assert pauses[0] < 2
+    assert pauses[1] >= 60
+    assert pauses[2] >= 120
+
+
+def test_of_two_that_failed_at_once_the_stated_pause_holds(store: Store, clock: Clock) -> None:
+    first, second, third = (ask(store) for _ in range(3))
+    assert first.fail("down") is not None
+    assert second.fail("429", 3000.0) is None
+    assert third.fail("429", 5.0) is None
+    assert stamp(store).until >= clock.now + 3000.0
+
+
 def test_an_outage_is_told_once(store: Store, clock: Clock) -> None:
     permits = [ask(store) for _ in range(16)]
     told = [permit.fail("down") for permit in permits]

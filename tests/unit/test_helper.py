@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from entries import key_of
 from neffcache.cache import helper
-from neffcache.cache.bundles import Record
-from neffcache.entry.index import Index
-
-KEY = key_of("a")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +26,7 @@ def test_a_download_slower_than_the_compile_is_given_up(
     clock = iter([100.0, 100.0 + after])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     monkeypatch.setattr("neffcache.cache.reports.Pulse.beat", lambda _self: None)
-    watch = helper._Watch(Record(Index(KEY, seconds, (0, "")), 1000, "", b""))
+    watch = helper._Watch(1000, seconds)
     if slow:
         with pytest.raises(helper._Slow):
             watch(count)

@@ -238,6 +238,17 @@ def test_recorded_gives_back_what_was_rendered(name: str) -> None:
     assert (head.recorded(text), head.landmark(text)) == ((python, start), f"/l/{name}")
 
 
+@pytest.mark.parametrize("name", [*ODD, "a\nb", "a=b"])
+def test_packages_gives_back_what_was_rendered(name: str) -> None:
+    text = head.render("/p/python", "/l/os.py", "/s/start.py", f"/v/{name}")
+    assert head.packages(text) == f"/v/{name}"
+    assert (head.recorded(text), head.landmark(text)) == (("/p/python", "/s/start.py"), "/l/os.py")
+
+
+def test_packages_of_a_shim_without_them_is_nothing() -> None:
+    assert head.packages(head.render("/p/python", "/l/os.py", "/s/start.py")) == ""
+
+
 def test_recorded_of_another_file_is_nothing() -> None:
     assert head.recorded("#!/bin/sh\nexec 'unclosed\n") == ("", "")
 

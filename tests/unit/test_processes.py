@@ -221,3 +221,15 @@ def test_a_caller_without_standard_descriptors(tmp_path: Path, closed: str) -> N
     argv = ["sh", "-c", command, sys.executable, str(script), str(told)]
     subprocess.run(argv, check=True, timeout=60)
     assert told.read_text() == "['0', '1', '2', '3']"
+
+
+def test_our_own_processes_are_told_where_the_packages_are() -> None:
+    command = [sys.executable, "-I", "-S", "-X", "neffcache=/a b=c", "-c"]
+    code = f"import sys;sys.path.append({SHIM!r});from neffcache import processes;"
+    code += "print(processes.python('neffcache.x', 'y')[:5])"
+    done = subprocess.run([*command, code], capture_output=True, text=True, check=True)
+    assert ast.literal_eval(done.stdout)[1:] == ["-I", "-S", "-X", "neffcache=/a b=c"]
+
+
+def test_our_own_processes_are_told_nothing_where_nothing_is_known() -> None:
+    assert "-X" not in processes.python("neffcache.x")

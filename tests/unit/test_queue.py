@@ -182,3 +182,33 @@ def test_waiting_ends_with_the_last_marker(store: Store) -> None:
             os.unlink(marker.path)
         until(waiting.done)
     assert waiting.result() == []
+
+
+NATIVE = ("/var/tmp/a cache\twith%odd\nnames", "neuronxcc-2.21.0+a/MODULE_1+e")
+
+
+def test_a_marker_may_stand_for_a_native_entry(store: Store) -> None:
+    destination = enqueue(store, "file:///a")[0].destination
+    key = queue.native_key(*NATIVE)
+    marker = queue.put(store, destination, key, NATIVE)
+    assert queue.native_of(store, destination.name, key) == NATIVE
+    assert queue.native_of(store, destination.name, KEY) is None
+    assert queue.native_of(store, destination.name, key_of("none")) is None
+    assert len(Path(marker.path).read_text().splitlines()) == 4
+    assert queue.keys(store, destination.name) == sorted([KEY, key])
+
+
+def test_two_native_entries_never_share_a_marker() -> None:
+    assert queue.native_key("/a", "b/c") != queue.native_key("/a/b", "c")
+
+
+def test_a_request_to_flush_is_no_key(store: Store) -> None:
+    destination = enqueue(store, "file:///a")[0].destination
+    queue.ask_flush(store, destination.name)
+    assert Path(store.path, "queue", destination.name, queue.FLUSH).exists()
+    assert queue.keys(store, destination.name) == [KEY]
+
+
+def test_a_destination_that_is_gone_is_not_asked(store: Store) -> None:
+    queue.ask_flush(store, "0" * 32)
+    assert not Path(store.path, "queue").exists()

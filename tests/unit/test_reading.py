@@ -14,7 +14,7 @@ import hung
 import mounts
 from entries import key_of, make_store, neff, publish, settings
 from neffcache import journal, processes, remote
-from neffcache.cache import Reader, bundles
+from neffcache.cache import Reader, bundles, helper
 from neffcache.options import Config
 from neffcache.store.local import Store
 from running import working_for
@@ -196,8 +196,8 @@ def test_a_stopped_helper_is_silence(store: Store, url: str, tmp_path: Path) -> 
     asked = Asked(store, tmp_path, settings(remote_timeout="3"))
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(asked.fetch, url)
-        until(lambda: working_for(store.path) or future.done())
-        for pid in working_for(store.path):
+        until(lambda: working_for(store.path, helper.NAME) or future.done())
+        for pid in working_for(store.path, helper.NAME):
             try:
                 os.kill(pid, signal.SIGSTOP)
             except ProcessLookupError:
@@ -205,7 +205,7 @@ def test_a_stopped_helper_is_silence(store: Store, url: str, tmp_path: Path) -> 
         answer = future.result(60)
     if answer is None:
         assert asked.record.notes == [["remote_failed", f"{url} silent for 3 s"]]
-    until(lambda: not working_for(store.path))
+    until(lambda: not working_for(store.path, helper.NAME))
     assert not leftovers(store.path, asked.spare)
 
 

@@ -3,6 +3,7 @@
 import posix
 
 from neffcache import files
+from neffcache.cache.following import Follower
 from neffcache.entry import index as layout
 from neffcache.entry import read
 from neffcache.errors import EntryError
@@ -73,6 +74,29 @@ def record_name(key: str) -> str:
 def tar_name(key: str, digest: str) -> str:
     """The remote name of a bundle."""
     return f"{_ROOT}/{key[:2]}/{key}/{digest}.tar"
+
+
+def single_name(key: str) -> str:
+    """The remote name of a bundle where objects appear in commits: nothing has to come last."""
+    return f"{_ROOT}/{key[:2]}/{key}.tar"
+
+
+def may_hold_weights(manifest: bytes) -> bool:
+    """Whether a bundle with this manifest may hold a model's weights: in any doubt it may.
+
+    It says so itself, by the bytes of constants that its maker found in the compile's inputs; how
+    many are harmless, and why, is said in `constants`. A manifest without that number is of an
+    older version, and says nothing.
+    """
+    import json
+
+    from neffcache.graph import constants
+
+    try:
+        stated = json.loads(manifest)["inlined"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return True
+    return type(stated) is not int or constants.may_be_weights(stated)
 
 
 def format_record(bundle: "Bundle", digest: str) -> bytes:
@@ -154,6 +178,34 @@ def fetch_bundle(
     if (size, digest) != (record.size, record.digest):
         raise EntryError("the bundle's digest does not match")
     check(into, record.key, lambda: progress(done)).close()
+
+
+def fetch_single(
+    remote: "Remote", key: str, into: str, watch: "Callable[[int, Index | None], None]"
+) -> bool:
+    """A bundle that is one object, every byte of it checked as it comes; False: it is absent.
+
+    Args:
+        into: a file that is there and may be overwritten.
+        watch: is given the bytes that have come, and the index once that is among them.
+
+    Raises:
+        EntryError: not the bundle of this key; RemoteError, OSError (the local file).
+    """
+    follower = Follower(into, key)
+
+    def passed(count: int) -> None:
+        follower.arrived(count)
+        watch(count, follower.index)
+
+    try:
+        if not remote.fetch(single_name(key), into, passed):
+            return False
+        index = follower.finish(lambda: watch(0, None))
+        watch(index.end, index)
+        return True
+    finally:
+        follower.close()
 
 
 def publish(remote: "Remote", key: str, path: str, spare: str, tick: "Callable[[], None]") -> bool:

@@ -3,13 +3,19 @@
 import posix
 import time
 
-from neffcache import processes, remote
+from neffcache import processes, publishing, remote
 from neffcache.cache import bundles, reports
 from neffcache.errors import EntryError, NeffcacheError, RemoteError
 
 NAME = "neffcache-fetch"
 # A download is judged by its speed only after this long.
 _FAIR = 1.0
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from neffcache.entry.index import Index
+    from neffcache.remote import Remote
 
 
 class _Slow(Exception):
@@ -19,9 +25,9 @@ class _Slow(Exception):
 class _Watch:
     """Follows a download: says that it moves, and gives it up when compiling is quicker."""
 
-    def __init__(self, record: bundles.Record) -> None:
-        self._size = record.size
-        self._seconds = record.index.seconds
+    def __init__(self, size: int, seconds: float) -> None:
+        self._size = size
+        self._seconds = seconds
         self._started = time.monotonic()
         self._pulse = reports.Pulse()
 
@@ -47,14 +53,14 @@ def main(arguments: "list[str]") -> None:
 def _fetch(key: str, text: str, into: str) -> "tuple[str, str]":
     try:
         opened = remote.open_remote(remote.parse(text), dict(posix.environ))
-        record = bundles.fetch_record(opened, key, into)
-        if record is None:
-            return "absent", ""
-        reports.send("size", str(record.size))
-        bundles.fetch_bundle(opened, record, into, _Watch(record))
+        if publishing.commits(text):
+            return _fetch_single(opened, key, into)
+        return _fetch_pair(opened, key, into)
     except EntryError as error:
         return "damaged", str(error)
     except RemoteError as error:
+        if error.pause:
+            return "parked", f"{error.pause:.0f} {error}"
         return "failed", str(error)
     except NeffcacheError as error:
         return "failed", str(error)
@@ -62,4 +68,32 @@ def _fetch(key: str, text: str, into: str) -> "tuple[str, str]":
         return "slow", str(error)
     except OSError as error:
         return "local", str(error)
+
+
+def _fetch_pair(opened: "Remote", key: str, into: str) -> "tuple[str, str]":
+    record = bundles.fetch_record(opened, key, into)
+    if record is None:
+        return "absent", ""
+    reports.send("size", str(record.size))
+    bundles.fetch_bundle(opened, record, into, _Watch(record.size, record.index.seconds))
     return "done", ""
+
+
+def _fetch_single(opened: "Remote", key: str, into: str) -> "tuple[str, str]":
+    """A bundle that is one object; what is absent is so in a commit, which is told, too."""
+    pulse = reports.Pulse()
+    watch: _Watch | None = None
+
+    def passed(count: int, index: "Index | None") -> None:
+        nonlocal watch
+        if watch is None and index is not None:
+            reports.send("size", str(index.end))
+            watch = _Watch(index.end, index.seconds)
+        if watch is not None and count:
+            watch(count)
+        else:
+            pulse.beat()
+
+    if bundles.fetch_single(opened, key, into, passed):
+        return "done", ""
+    return "absent", getattr(opened, "head", str)()

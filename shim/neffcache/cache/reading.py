@@ -2,9 +2,10 @@
 
 import posix
 
-from neffcache import breaker, credentials, files, processes, remote
+from neffcache import absences, breaker, credentials, files, processes, publishing, remote
 from neffcache.entry import read
 from neffcache.errors import EntryError, StoreError
+from neffcache.hub import offline
 from neffcache.store import keep
 
 _HELPER = "neffcache.cache.helper"
@@ -14,6 +15,7 @@ _NOTES = {
     "damaged": "remote_damaged",
     "slow": "remote_slow",
     "failed": "remote_failed",
+    "parked": "remote_failed",
     "local": "remote_failed",
 }
 
@@ -88,7 +90,7 @@ class Reader:
         one that has just failed.
         """
         for spec in specs:
-            if spec.reads:
+            if spec.reads and spec.bundles:
                 found = self._ask(key, spec)
                 if found is not None:
                     return found
@@ -97,6 +99,8 @@ class Reader:
     def _ask(self, key: str, spec: "Spec") -> "Fetched | None":
         if spec.credential and not remote.secret(spec, self._environ):
             self._note("failed", spec, f"{spec.credential} is not set")
+            return None
+        if publishing.commits(spec.url) and self._need_not_ask(key, spec):
             return None
         permit = breaker.ask(self._store, self._breaker_name(spec))
         if permit is None:
@@ -110,30 +114,57 @@ class Reader:
         if word == "done":
             return self._take(key, spec, temp)
         files.discard(temp)
-        self._note(word, spec, detail)
+        if word == "absent" and self._store is not None:
+            absences.learn(self._store, self._identity(spec), detail, key)
+        self._note(word, spec, "" if word == "absent" else detail)
         return None
 
+    def _need_not_ask(self, key: str, spec: "Spec") -> bool:
+        """Whether the answer of a Hub is known without asking it."""
+        if offline.is_offline(self._environ):
+            self._record.note("remote_offline", spec.url)
+            return True
+        age = self._config.head_age
+        if self._store is None or not absences.knows(self._store, self._identity(spec), key, age):
+            return False
+        self._note("absent", spec, "known")
+        return True
+
     def _breaker_name(self, spec: "Spec") -> str:
+        return "read-" + self._identity(spec)
+
+    def _identity(self, spec: "Spec") -> str:
+        """The remote as this credential sees it."""
         mark = ""
-        if spec.credential and self._store is not None:
+        if self._store is not None:
             try:
                 mark = credentials.fingerprint(self._store, spec, self._environ)
             except OSError:
                 pass  # no stamps can be written either
-        return "read-" + credentials.identity(spec, mark)
+        return credentials.identity(spec, mark)
 
     def _settle(self, permit: "Permit", spec: "Spec", word: str, detail: str) -> None:
         """Tell the breaker: a remote without the key, or with a bad one, has answered, too."""
-        if word == "failed":
-            stamp = permit.fail(detail)
+        if word in ("failed", "parked"):
+            pause, why = _stated(detail) if word == "parked" else (0.0, detail)
+            probing = permit.probing
+            stamp = permit.fail(why, pause)
+            if stamp is not None or probing:
+                self._have_probed(spec)
             if stamp is not None:
-                self.outages.append(
-                    f"remote {spec.url} failed ({detail}): not asked for {breaker.FIRST:.0f} s"
-                )
+                rest = f"not asked for {pause or breaker.FIRST:.0f} s"
+                self.outages.append(f"remote {spec.url} failed ({why}): {rest}")
         elif word == "local":
             permit.leave()
         else:
             permit.succeed()
+
+    def _have_probed(self, spec: "Spec") -> None:
+        """From here on a process of its own looks whether the remote is back; nobody waits."""
+        if self._store is not None:
+            from neffcache.cache import prober
+
+            prober.start(self._store, self._breaker_name(spec), spec, self._environ)
 
     def _note(self, word: str, spec: "Spec", detail: str) -> None:
         self._record.note(_NOTES[word], f"{spec.url} {detail}".rstrip())
@@ -203,3 +234,9 @@ class Reader:
             raise StoreError("downloaded elsewhere")
         keep.make_room(store, size, keep.limit(store, self._config.max_size))
         keep.adopt(store, temp, key)
+
+
+def _stated(detail: str) -> "tuple[float, str]":
+    """(seconds for which a remote wants to be left alone, why)."""
+    seconds, _, why = detail.partition(" ")
+    return float(seconds) if seconds.isdigit() else 0.0, why

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from neffcache.cli import FINE, MISUSED, NO, UNREACHABLE
 from neffcache.cli.text import safe_lines
-from neffcache.errors import RemoteError, SettingError
+from neffcache.errors import RefusedError, RemoteError, SettingError
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def failure(error: Exception) -> Answer:
     status = NO
     if isinstance(error, SettingError):
         status = MISUSED
-    elif isinstance(error, RemoteError):
+    elif isinstance(error, RemoteError) and not isinstance(error, RefusedError):
         status = UNREACHABLE
     line = str(error)
     if isinstance(error, OSError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from neffcache import backlog
-from neffcache.cli import FINE, NO, UNREACHABLE, text, waiting
+from neffcache.cli import FINE, NO, UNREACHABLE, progress, text, waiting
 from neffcache.cli.answer import Answer
 from neffcache.cli.world import World
 
@@ -26,6 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refused", action="store_true", help="try again what a remote has refused for good, too"
     )
+    progress.add_option(parser)
 
 
 def _seconds(word: str) -> float:
@@ -47,8 +48,9 @@ def run(args: argparse.Namespace) -> Answer:
     if store is None:
         return Answer("nothing waits for upload\n")
     if args.refused:
-        backlog.revive(store)
-    done = backlog.flush(store, world.environ, args.timeout)
+        backlog.revive(store, world.environ)
+    with progress.Progress("uploading", quiet=args.quiet) as shown:
+        done = backlog.flush(store, world.environ, args.timeout, tell=shown.show)
     left = waiting.shown(store, done.left)
     refused = [waiting.buried(row) for row in done.dead]
     lines = [f"{text.count(done.sent, 'entry', 'entries')} sent"]

@@ -11,7 +11,7 @@ _TEXT = """\
 {marker}1
 # Written by `neffcache install` ({version}); do not edit. The real compiler lies behind it on PATH.
 if [ -x {python} ] && [ -r {landmark} ] && [ -r {start} ]; then
-    exec {python} -I -S {start} "${{LC_CTYPE+=$LC_CTYPE}}" "$0" "$@"
+    exec {python} -I -S{option} {start} "${{LC_CTYPE+=$LC_CTYPE}}" "$0" "$@"
 fi
 # The cache or its Python is damaged: become the next neuronx-cc on PATH that is not one of these.
 _neffcache_usable() {{
@@ -49,16 +49,19 @@ set -- "$_neffcache_found" "$@"
 unset _neffcache_found _neffcache_rest _neffcache_one _neffcache_two
 exec "$@"
 """
+# Told to Python itself, so that our own processes can hand it on and no variable is needed.
+_OPTION = "neffcache="
 _BETWEEN = ("\n    exec ", ' "${LC_CTYPE+=$LC_CTYPE}"')
 
 
-def render(python: str, landmark: str, start: str) -> str:
+def render(python: str, landmark: str, start: str, packages: str = "") -> str:
     """The shim's text.
 
     Args:
         python: the interpreter, absolute.
         landmark: a file of its standard library, to see that it is whole.
         start: what it runs, with: "=" and LC_CTYPE's value ("" when unset), $0, the arguments.
+        packages: the directory of what we need besides the standard library; "" leaves it out.
     """
     return _TEXT.format(
         marker=find.MARKER.decode(),
@@ -66,6 +69,7 @@ def render(python: str, landmark: str, start: str) -> str:
         python=quote(python),
         landmark=quote(landmark),
         start=quote(start),
+        option=f" -X {quote(_OPTION + packages)}" if packages else "",
         active=find.ACTIVE.decode(),
         program=find.PROGRAM,
     )
@@ -78,8 +82,20 @@ def quote(text: str) -> str:
 
 def recorded(text: str) -> tuple[str, str]:
     """(interpreter, start file) of a shim's text; ("", "") when it holds none."""
+    words = _command(text)
+    return (words[0], words[-1]) if words else ("", "")
+
+
+def packages(text: str) -> str:
+    """The directory of packages that a shim's text names; "" when it names none."""
+    words = _command(text)
+    return words[4].removeprefix(_OPTION) if len(words) == 6 else ""
+
+
+def _command(text: str) -> list[str]:
+    """How a shim's text starts Python, as words; [] when it does not."""
     words = _words(text, "\n    exec ", ' "${LC_CTYPE')
-    return (words[0], words[3]) if len(words) == 4 and words[1:3] == ["-I", "-S"] else ("", "")
+    return words if len(words) in (4, 6) and words[1:3] == ["-I", "-S"] else []
 
 
 def landmark(text: str) -> str:

@@ -51,7 +51,8 @@ def put(directory: str) -> tuple[str, ...]:
     python = interpreter.choose()
     package = interpreter.package_directory()
     start = os.path.join(package, "shim", "start.py")
-    text = files.encode(head.render(python.path, python.landmark, start))
+    rendered = head.render(python.path, python.landmark, start, interpreter.packages())
+    text = files.encode(rendered)
     try:
         os.makedirs(directory, exist_ok=True)
         _check_free(path)

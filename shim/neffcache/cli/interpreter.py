@@ -104,6 +104,15 @@ def package_directory() -> str:
     return path
 
 
+def packages() -> str:
+    """Where the running Python finds huggingface_hub, which the shim's own may not; "": nowhere."""
+    import importlib.util
+
+    found = importlib.util.find_spec("huggingface_hub")
+    places = (found.submodule_search_locations or []) if found else []
+    return next((os.path.dirname(os.path.abspath(place)) for place in places), "")
+
+
 def without_byte_code(python: str, package: str, *, compile_first: bool) -> list[str] | None:
     """The package's source files that an interpreter would have to compile at every start.
 

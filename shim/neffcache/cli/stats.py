@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from neffcache import journal_totals, outcome
+from neffcache import journal_totals, outcome, remote
 from neffcache.cli import text, waiting
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.world import World
@@ -70,6 +70,10 @@ def collect(world: World) -> dict[str, Any]:
             "entries": len(sizes),
             "limit": keep.limit(store or _place(path), world.config.max_size),
         },
+        "remotes": [
+            {"url": remote.shown(spec.url), "mode": spec.mode, "origin": spec.origin}
+            for spec in world.remotes()
+        ],
         "queue": [asdict(row) for row in waiting.pending(store, world.environ)],
         "dead": [asdict(row) for row in waiting.dead(store)],
     }
@@ -100,7 +104,14 @@ def describe(data: dict[str, Any]) -> list[str]:
             lines += ["", f"{title}: {data['kinds'][its_kind]}", *_counted(rows)]
     if data["notes"]:
         lines += ["", "noticed on the way", *_counted(list(data["notes"].items()))]
-    return [*lines, *_store(data["store"]), *_queue(data)]
+    return [*lines, *_store(data["store"]), *_remotes(data["remotes"]), *_queue(data)]
+
+
+def _remotes(rows: list[dict[str, str]]) -> list[str]:
+    if not rows:
+        return []
+    shown = [(text.short(row["url"]), row["mode"], text.short(row["origin"])) for row in rows]
+    return ["", "remotes: where, mode, named by", *text.table(shown)]
 
 
 def _store(store: dict[str, Any]) -> list[str]:

@@ -52,19 +52,24 @@ def _check(fd: int, key: str) -> "Index":
     if not files.is_regular(found.st_mode):
         raise EntryError("not a regular file")
     head = posix.pread(fd, _FIRST_READ, 0)
-    try:
-        size = int(head[_TAR_SIZE].rstrip(b"\0 ") or b"x", 8)
-    except ValueError:
-        raise EntryError("not a bundle") from None
-    if not 0 < size <= layout.MOST_INDEX:
-        raise EntryError("not a bundle")
-    end = layout.BLOCK + size
+    end = layout.BLOCK + index_size(head)
     if len(head) < end:
         head += posix.pread(fd, end - len(head), len(head))
     made = layout.parse(head[layout.BLOCK : end], key)
     if made.end != found.st_size:
         raise EntryError(f"{found.st_size} bytes instead of {made.end}")
     return made
+
+
+def index_size(head: bytes) -> int:
+    """How long the index is, by the first block of a bundle. Raises EntryError."""
+    try:
+        size = int(head[_TAR_SIZE].rstrip(b"\0 ") or b"x", 8)
+    except ValueError:
+        raise EntryError("not a bundle") from None
+    if not 0 < size <= layout.MOST_INDEX:
+        raise EntryError("not a bundle")
+    return size
 
 
 def restore(bundle: Bundle, member: "Member", target: str) -> None:

@@ -73,7 +73,7 @@ def digest(source: "Source", level: str, resolve: "Resolve") -> Digest:
     form = UNKNOWN
     ask = _remembering(resolve)
     try:
-        place = _recognise(source)
+        place = recognise(source)
         form = place.form
         for step, walk in ((CANONICAL, _canonical), (STRICT, _strict)):
             if LEVELS.index(step) <= LEVELS.index(level):
@@ -152,13 +152,13 @@ def _raw(source: "Source", form: str, level: str, resolve: "Resolve") -> str:
         raise Bypass("graph_custom_code", "custom calls in a graph that cannot be read as HLO")
     if found:
         try:
-            made.update(_strict(source, _recognise(source), resolve).encode())
+            made.update(_strict(source, recognise(source), resolve).encode())
         except (Unsafe, wire.Malformed, IndexError, ValueError) as error:
             raise Bypass("graph_custom_code", str(error)) from error
     return made.hexdigest()
 
 
-def _recognise(source: "Source") -> _Place:
+def recognise(source: "Source") -> _Place:
     """Find the module, with certainty; Malformed when there is none."""
     if _is_module(source, 0, source.size):
         return _Place("module", 0, source.size, [])

@@ -6,6 +6,7 @@ import posix
 from neffcache import files
 from neffcache.invocation import Bypass
 
+CUSTOM = b"AwsNeuronCustom"
 KERNEL, LIBRARY = b"AwsNeuronCustomNativeKernel", b"AwsNeuronCustomOp"
 _OUTCOME = "graph_custom_code"
 _DEEPEST = 3  # files named in files named in the kernel
@@ -59,7 +60,7 @@ class Outside:
         for word in _words(text):
             if word.startswith(b"/") or self._is_file(word):
                 raise Bypass(_OUTCOME, f"{files.decode(target)} names {files.decode(word)}")
-        if target.startswith(b"AwsNeuronCustom") and config:
+        if target.startswith(CUSTOM) and config:
             raise Bypass(_OUTCOME, f"{files.decode(target)} is not known")
         return None
 
@@ -161,6 +162,20 @@ class Outside:
             return files.digest(b"".join(parts) + self._replaced(content, {})).encode() + b"\n"
         finally:
             self._open.pop()
+
+
+def named(target: bytes, config: bytes) -> str:
+    """What a custom call seems to name that no graph holds; "" when it names nothing.
+
+    For whoever has the graph and not the host it comes from: nothing is looked up, so every word
+    that may be a path counts as one.
+    """
+    if target.startswith(CUSTOM):
+        return files.decode(target)
+    for word in sorted(_words(_decoded(config) or config)):
+        if b"/" in word or word.endswith(_SUFFIXES):
+            return files.decode(word)
+    return ""
 
 
 def _kernel_path(text: bytes) -> str:

@@ -3,6 +3,7 @@
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _LONGEST = 96
 MAIN = "main"
+_ENDPOINT = _LETTERS | frozenset(":/[]~%")
 
 
 def problem(location: str) -> str:
@@ -36,6 +37,16 @@ def is_revision(text: str) -> bool:
     """Whether a text may name a branch, a tag or a commit."""
     fit = _LETTERS | {"/"}
     return bool(text) and fit.issuperset(text) and ".." not in text and text[0] not in "-./"
+
+
+def endpoint_problem(url: str) -> str:
+    """What is wrong with the address of a Hub, or ""; one with a password in it is wrong."""
+    scheme, mark, rest = url.partition("://")
+    if scheme not in ("http", "https") or not mark or not rest.strip("/"):
+        return "its endpoint is not an http:// or https:// address"
+    if not _ENDPOINT.issuperset(rest):
+        return "its endpoint holds more than a host, a port and a path"
+    return ""
 
 
 def _is_part(text: str) -> bool:

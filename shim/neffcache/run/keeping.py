@@ -123,12 +123,24 @@ def _check_run(plan: "Plan", before: Before, ran: "Ran") -> None:
 
 def _check_inputs(plan: "Plan") -> None:
     """The graph and every file in the key are read once more: the same, and not touched since."""
+    plan.inlined = _inlined(plan)  # read before this look, so of the same bytes
     try:
         again, graph = keying.compute(plan.job, plan.call, plan.identity, plan.store.path)
     except Bypass as reason:
         raise _NotKept("inputs_changed", reason.detail) from reason
     if again.digest != plan.key.digest or graph.changed != plan.graph.changed:
         raise _NotKept("inputs_changed", plan.call.graph)
+
+
+def _inlined(plan: "Plan") -> "int | None":
+    """At most so many bytes of constants went into this compile; None: that cannot be told."""
+    from neffcache.graph import constants
+
+    try:
+        named = sum(constants.in_option(*one) for one in plan.call.named_files)
+        return constants.inlined(plan.call.graph) + named
+    except (Bypass, OSError):
+        return None
 
 
 class _Timed:
@@ -234,6 +246,7 @@ def _write(plan: "Plan", before: Before, ran: "Ran", sources: "list[build.Source
         if files.state(plan.store.entry_path(plan.key.digest)) is not None:
             _compare(plan, temp)
         keeping.adopt(plan.store, temp, plan.key.digest)
+        plan.record.set(neff=head.members[0].digest)
     except BaseException:
         files.discard(temp)
         raise

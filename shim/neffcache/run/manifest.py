@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def text(plan: "Plan", ran: "Ran", created: float, payload: str = UNKNOWN) -> bytes:
     """The manifest of a compile's entry; whatever the payload is, it has the same size.
 
+    `inlined` bounds the bytes of the model's weights that may be in it; null: nobody knows.
+
     It may leave the host: values of the environment, paths and the maker are digests.
     """
     parts: list[journal.Value] = []
@@ -35,6 +37,7 @@ def text(plan: "Plan", ran: "Ran", created: float, payload: str = UNKNOWN) -> by
         "peak_bytes": ran.peak_bytes,
         "created": round(created, 3),
         "payload": payload,
+        "inlined": plan.inlined,
         "maker": files.digest(files.encode(maker)),
         "neffcache": __version__,
         "signature": None,

@@ -2,7 +2,7 @@
 
 import time
 
-from neffcache import files, locks
+from neffcache import files, locks, targets
 from neffcache.run import call as calls
 from neffcache.run import keeping
 from neffcache.store import claim
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def answer(plan: "Plan") -> int:
     """The status of a call whose key is not in the local store."""
-    specs = _specs(plan.job.config.remotes)
+    specs = targets.specs(plan.job.config, plan.job.environ)
     held = _Held(plan)
     try:
         if held.serve_after_wait() or _from_remotes(plan, specs):
@@ -45,15 +45,6 @@ def _tell_key(plan: "Plan") -> None:
     plan.record.set(level=plan.graph.level)
     if plan.graph.reasons:
         plan.record.set(reasons=[reason[:_MOST] for reason in plan.graph.reasons])
-
-
-def _specs(texts: "tuple[str, ...]") -> "list[Spec]":
-    """The remotes of the settings; their rooms are only loaded when there are any."""
-    if not texts:
-        return []
-    from neffcache import remote
-
-    return remote.specs(texts)
 
 
 class _Held:

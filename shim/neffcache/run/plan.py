@@ -56,7 +56,18 @@ class Job:
 class Plan:
     """A job understood: everything a look-up and a later keep need."""
 
-    __slots__ = ("blocked", "call", "graph", "identity", "job", "key", "ran", "record", "store")
+    __slots__ = (
+        "blocked",
+        "call",
+        "graph",
+        "identity",
+        "inlined",
+        "job",
+        "key",
+        "ran",
+        "record",
+        "store",
+    )
     blocked: bool  # the files cannot be put in their places: no further answer can be, either
     job: Job
     call: "Invocation"
@@ -64,5 +75,6 @@ class Plan:
     identity: "Identity"
     key: "Key"
     graph: "Graph"
+    inlined: "int | None"  # at most so many bytes of constants went into the compile
     record: "Record"
     ran: "Ran | None"  # once the compiler has run, its status is the answer whatever happens

@@ -27,7 +27,7 @@ def _start() -> None:
     root = __file__.rpartition("/shim/")[0]
     # The package by its path alone: no search along sys.path, and nothing there can stand before
     # the standard library. Its rooms likewise: a hit need not search for what says nothing.
-    for name in ("", "/shim", "/compiler", "/run", "/store", "/entry", "/graph"):
+    for name in ("", "/shim", "/compiler", "/run", "/store", "/entry", "/graph", "/hub"):
         package = type(sys)("neffcache" + name.replace("/", "."))
         package.__path__ = [root + name]
         package.__file__ = f"{root}{name}/__init__.py"

@@ -2,16 +2,19 @@
 
 import posix
 
-from neffcache import files, journal, ledger, processes, queue, remote
+from neffcache import files, journal, ledger, processes, publishing, queue, remote
 from neffcache.cache import bundles, reports
 from neffcache.errors import EntryError, NeffcacheError, RefusedError
 from neffcache.store import keep, local
 from neffcache.store.local import Store
+from neffcache.sync import committing
 
 NAME = "neffcache-send"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from neffcache.remote import Remote
 
 
@@ -19,14 +22,21 @@ def main(arguments: "list[str]") -> None:
     """Send entries: `<store> <destination> <key>...`.
 
     Writes a line for each: `sent KEY`, `gone KEY why` (not stored, or damaged), `refused KEY why`;
-    or `failed why` and ends; `busy` in between, so that silence means something.
+    or `failed why` and ends; `busy` in between, so that silence means something. To a remote that
+    takes commits all go at once: `committed <files>` comes before their lines when one was made,
+    or instead of them `parked <seconds> why` (the remote asks for a pause), `narrow why` (it may
+    take fewer at once) or `failed why`.
     """
     processes.become_helper(NAME)
     store = Store(arguments[0])
     try:
         destination = queue.read_destination(store, arguments[1])
-        opened = remote.open_remote(remote.parse(destination.remote), dict(posix.environ))
-        _send_all(store, opened, arguments[2:])
+        spec = remote.parse(destination.remote)
+        opened: Any = remote.open_remote(spec, dict(posix.environ))
+        if publishing.commits(destination.remote):
+            committing.send(store, destination.name, opened, arguments[2:])
+        else:
+            _send_all(store, opened, arguments[2:])
     except RefusedError as error:
         for key in arguments[2:]:
             reports.send(f"refused {key}", str(error))

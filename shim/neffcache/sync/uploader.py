@@ -3,22 +3,25 @@
 import posix
 import time
 
-from neffcache import backlog, breaker, config, files, locks, processes, queue
+from neffcache import backlog, breaker, config, files, locks, processes, publishing, queue
 from neffcache.errors import NeffcacheError, SettingError
 from neffcache.queue import Marker
 from neffcache.store import local
 from neffcache.store.local import Store
+from neffcache.sync import pacing
 
 NAME = "neffcache-sync"
 _SENDER = "neffcache.sync.sender"
-_BATCH = 32
 # Ends when nothing has come for so long; a compile starts it again.
 _IDLE = 3.0
 _PAUSE = 0.1
+# While entries are gathered: how soon `flush` is heard.
+_LOOK = 0.25
 # A starter looks at the lock for an instant: that must not pass for another uploader.
 _FOR_LOCK = 0.25
 # With the remote failing for so long it ends; the markers wait for the next compile or `flush`.
 _OUTAGE = 3600.0
+_LIMIT = 4096
 # Writes are synced to disks far away: this many times the patience of a read.
 _PATIENCE = 12
 
@@ -88,7 +91,11 @@ class _Work:
         self._environ = environ
         self._breaker = f"write-{destination.name}"
         self._silence = _PATIENCE * _timeout(environ)
+        self._pace = pacing.of(store, destination, environ)
+        self._request = f"{store.path}/{local.QUEUE}/{destination.name}/{queue.FLUSH}"
+        self._heard = files.state(self._request)
         self._blamed: dict[str, int] = {}
+        self._deaths = 0  # of senders, one after the other
         self._well = time.monotonic()  # when the remote was last known to work, or not yet known
 
     def until_idle(self) -> bool:
@@ -99,24 +106,47 @@ class _Work:
             if not keys:
                 time.sleep(_PAUSE)
                 continue
+            if self._is_to_make_room():
+                return False
             # What failed before goes last: one entry that cannot be sent must not stop the others.
             keys.sort(key=lambda key: self._blamed.get(key, 0))
-            if not self._round(keys[:_BATCH]):
+            batch = self._pace.due(keys)
+            if not batch:
+                self._well = max(self._well, time.monotonic())  # not asked, so not failing
+                time.sleep(_LOOK)
+            elif not self._round(batch):
                 return False
             idle_since = time.monotonic()
         return True
+
+    def _is_to_make_room(self) -> bool:
+        """Whether a `flush` that has come since wants it done with other settings than ours."""
+        request = files.state(self._request)
+        if request is None or request == self._heard:
+            return False
+        self._heard = request
+        try:
+            terms = files.read(self._request, _LIMIT).decode("ascii", "replace")
+        except OSError:
+            return False
+        return bool(terms) and terms != publishing.terms(self._environ)
 
     def _round(self, keys: "list[str]") -> bool:
         """One batch, or a pause while the remote is to be left alone; False: give up."""
         permit = breaker.ask(self._store, self._breaker)
         if permit is None:
             return self._pause()
-        problem = "the last process that wrote there still hangs"
+        told = _Told("the last process that wrote there still hangs")
         try:
+            if not self._pace.start():
+                return self._pause()
             if not processes.reap_abandoned():
-                problem = self._send(keys)
-            if problem:
-                permit.fail(problem)
+                told = self._send(keys)
+            self._pace.end(told.committed or not told.certain)
+            if told.problem:
+                permit.fail(told.problem, told.pause)
+                # As long as it asked to be left alone it is not failing.
+                self._well = max(self._well, time.monotonic() + told.pause)
             else:
                 permit.succeed()
                 self._well = time.monotonic()
@@ -129,28 +159,42 @@ class _Work:
         there = files.state(f"{self._store.path}/{local.QUEUE}/{self._destination.name}")
         return there is not None and time.monotonic() - self._well < _OUTAGE
 
-    def _send(self, keys: "list[str]") -> str:
-        """Have a child send a batch: what went wrong with the remote, or ""."""
+    def _send(self, keys: "list[str]") -> "_Told":
+        """Have a child send a batch."""
         argv = processes.python(_SENDER, self._store.path, self._destination.name, *keys)
         left = list(keys)
-        problem = ""
+        told = _Told()
         sender = processes.Helper(argv, self._environ)
         try:
             # To its very end: stopped behind its last word it could not tidy up.
             while (line := sender.line(self._silence)) is not None:
                 word, _, detail = line.partition(" ")
-                if word == "failed":
-                    problem = detail
-                elif word != "busy":
+                if not told.hear(word, detail):
                     left.remove(self._settle(word, detail))
         except processes.Silent:
-            problem = f"silent for {self._silence:g} s"
+            told.certain = False
+            told.problem = f"silent for {self._silence:g} s"
         finally:
             sender.stop()
         if left:
-            self._blamed[left[0]] = self._blamed.get(left[0], 0) + 1
-            problem = problem or "the process that writes there died"
-        return problem
+            self._look_into(told, left)
+        else:
+            self._deaths = 0
+        return told
+
+    def _look_into(self, told: "_Told", left: "list[str]") -> None:
+        """Some entries were not sent: whose fault may it be?"""
+        self._deaths = 0 if told.problem else self._deaths + 1
+        if not told.problem:
+            told.certain = False
+            told.problem = "the process that writes there died"
+        if told.narrow or self._deaths > 1:
+            self._pace.narrow()
+            blamed = left
+        else:
+            blamed = left[: self._pace.at_fault]
+        for key in blamed:
+            self._blamed[key] = self._blamed.get(key, 0) + 1
 
     def _settle(self, word: str, detail: str) -> str:
         """Take an entry's marker out of the queue: its key."""
@@ -165,6 +209,36 @@ class _Work:
             if word == "gone" and files.state(self._store.entry_path(key)) is not None:
                 queue.put(self._store, self._destination, key)
         return key
+
+
+class _Told:
+    """What a sender told.
+
+    Attributes:
+        problem: what went wrong with the remote, or ""; pause: seconds for which it asked to be
+            left alone; narrow: whether fewer entries at once may be taken.
+        committed: whether it made a commit; certain: whether what it told is all there is.
+    """
+
+    def __init__(self, problem: str = "") -> None:
+        self.problem = problem
+        self.pause = 0.0
+        self.narrow = self.committed = False
+        self.certain = True
+
+    def hear(self, word: str, detail: str) -> bool:
+        """Take in a line; False when it is about an entry."""
+        if word == "parked":
+            seconds, _, why = detail.partition(" ")
+            self.pause = float(seconds)
+            until = time.strftime("%d %b %H:%M UTC", time.gmtime(time.time() + self.pause))
+            detail = f"it asked to be left alone until {until}: {why}"
+        self.narrow = self.narrow or word == "narrow"
+        self.committed = self.committed or word == "committed"
+        if word in ("failed", "parked", "narrow"):
+            self.problem = detail
+            return True
+        return word in ("busy", "committed")
 
 
 def _timeout(environ: "Mapping[bytes, bytes]") -> float:

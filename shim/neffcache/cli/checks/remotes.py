@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from neffcache import processes, remote
 from neffcache.cli import probe, text, waiting
+from neffcache.cli.checks import hub
 from neffcache.cli.finding import OK, WARN, Finding, Scene
 from neffcache.cli.world import World
 from neffcache.errors import StoreError
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
 
 def look(scene: Scene) -> Iterator[Finding]:
     """The findings about remotes and the queue. A failing remote stops no hit of the store."""
-    specs = remote.specs(scene.config.remotes)
+    world = World(scene.environ, scene.config)
+    specs = world.good_remotes()
     if not specs:
         yield Finding("remotes", OK, "none set: only this host's compiles are found")
     for spec in specs:
-        yield _try(spec, scene)
+        if spec.scheme == "hf":
+            yield from hub.look(spec, scene)
+        else:
+            yield _try(spec, scene)
+    yield from hub.unread(scene)
     try:
-        store = World(scene.environ, scene.config).store()
+        store = world.store()
     except StoreError:
         return  # said already
     for row in waiting.pending(store, scene.environ):
@@ -56,7 +62,8 @@ def _try(spec: Spec, scene: Scene) -> Finding:
         return Finding("remotes", WARN, f"{shown}: {name} is not set", f"export {name}")
     word, detail = _probe(spec, scene.config.remote_timeout)
     if word == "good":
-        return Finding("remotes", OK, f"{shown} answers ({spec.mode})")
+        line = f"{shown} answers ({spec.mode}), named by {spec.origin}"
+        return Finding("remotes", OK, line)
     if word == "readonly":
         remedy = "give this user the right to write there, or use ?mode=ro"
         return Finding("remotes", WARN, f"{shown} answers, but {detail}", remedy)

@@ -93,8 +93,12 @@ def _age(script: str, python: str, start: str) -> Iterator[Finding]:
     if not os.path.samefile(package, interpreter.package_directory()):
         line = f"it belongs to another installation ({package})"
         yield Finding("shim", WARN, line, "use that one's `neffcache`, or install again")
-    elif head.landmark(script) and script != head.render(python, head.landmark(script), start):
+    elif head.landmark(script) and script != _rendered(script, python, start):
         yield Finding("shim", WARN, "another version wrote it", _INSTALL)
+
+
+def _rendered(script: str, python: str, start: str) -> str:
+    return head.render(python, head.landmark(script), start, head.packages(script))
 
 
 def _same(one: str, other: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from neffcache import locks, remote
+from neffcache import locks
 from neffcache.cli import text
 from neffcache.cli.finding import FAIL, OK, WARN, Finding, Scene
 from neffcache.cli.world import World
@@ -99,7 +99,7 @@ def _kind(place: str, scene: Scene) -> Iterator[Finding]:
 
 def _fleeting(name: str, scene: Scene) -> Iterator[Finding]:
     line = f"the store lies on {name}: it may be gone with this container or boot"
-    writes = any(spec.writes for spec in remote.specs(scene.config.remotes))
+    writes = any(spec.writes for spec in World(scene.environ, scene.config).good_remotes())
     if not writes:
         yield Finding("store", WARN, line, "mount a volume there, or set NEFFCACHE_REMOTES")
     elif not scene.config.upload_wait:

@@ -1,0 +1,1 @@
+"""Noun: libneuronxla's own compile cache: `<root>/neuronxcc-<version>/MODULE_*/<files>`."""
