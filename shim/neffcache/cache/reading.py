@@ -9,6 +9,8 @@ from neffcache.hub import offline
 from neffcache.store import keep
 
 _HELPER = "neffcache.cache.helper"
+# Starting and ending a helper takes time, too: no caller is kept for longer than he allows.
+_ENDING = 0.2
 # What a helper ends with, and the note that it becomes.
 _NOTES = {
     "absent": "remote_absent",
@@ -202,7 +204,7 @@ class Reader:
         except OSError as error:
             return "local", f"no helper process ({error})"
         try:
-            while (line := helper.line(silence)) is not None:
+            while (line := helper.line(max(silence - _ENDING, silence / 2))) is not None:
                 word, _, detail = line.partition(" ")
                 if word == "done" or word in _NOTES:
                     return word, detail
