@@ -43,6 +43,13 @@ def test_lines_arrive_and_then_the_end() -> None:
     assert processes.reap_abandoned() == 0
 
 
+def test_what_a_library_prints_is_not_taken_for_a_word_of_the_helper() -> None:
+    said = "processes.hush();print('done',flush=True);os.system('echo done');"
+    helper = start(said + "processes.say(b'absent\\n')")
+    assert [helper.line(30), helper.line(30)] == ["absent", None]
+    helper.stop()
+
+
 def test_silence_has_an_end_and_the_helper_too() -> None:
     helper = start(_SAY + SLEEP)
     pid = int(helper.line(30) or "")
@@ -92,8 +99,10 @@ def test_it_inherits_no_descriptor(tmp_path: Path) -> None:
 
 
 _CALLER = f"""
-import os, sys, time
+import os, signal, sys, time
 sys.path.append({SHIM!r})
+# Whoever runs the tests in the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from neffcache.processes import Helper
 helper = Helper(sys.argv[1:], dict(os.environb))
 print(helper.line(30), flush=True)
