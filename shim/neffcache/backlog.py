@@ -248,7 +248,8 @@ def _waiting(store: "Store", made: Waiting, environ: "Mapping[bytes, bytes]") ->
     stamp = breaker.read(f"{store.path}/{local.BREAKERS}/write-{made.name}")
     if not made.reason and stamp is not None:
         made.failing = True
-        made.reason = f"failed {stamp.failures} times, the last time: {stamp.reason}"
+        often = f"failed {stamp.failures} times, the last time" if stamp.failures > 1 else "failed"
+        made.reason = f"{often}: {stamp.reason}"
     return made
 
 

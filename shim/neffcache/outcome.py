@@ -47,7 +47,7 @@ OUTCOMES = (
 NOTES = (
     ("entry_damaged", "a damaged entry was dropped from the local store"),
     ("restore_failed", "an entry was found but its files could not be written"),
-    ("remote_absent", "a remote was asked and does not have it"),
+    ("remote_absent", "a remote does not have it"),
     ("remote_failed", "a remote was asked and failed"),
     ("remote_skipped", "a remote was not asked: it failed a moment ago"),
     ("remote_offline", "a remote was not asked: HF_HUB_OFFLINE is set"),

@@ -14,6 +14,8 @@ MARKER_LINE = "neffcache-marker 1"
 DESTINATION, LOCK = "destination", ".lock"
 # Somebody wants all that waits sent now; its mtime says what "all" was.
 FLUSH = "flush"
+# Somebody waits for what was queued before: sent as soon as the hour's commits allow it.
+AWAITED = "awaited"
 _NATIVE = "native "
 UPLOADER = "neffcache.sync.uploader"
 NONE = "-"
@@ -181,6 +183,15 @@ def ask_flush(store: "Store", name: str, terms: str = "") -> None:
         files.publish(f"{directory}/{FLUSH}", terms.encode())
 
 
+def hasten(markers: "Sequence[Marker]") -> None:
+    """Say that somebody waits for these: no longer gathered than need be. Never fails."""
+    for directory in {files.parent(marker.path) for marker in markers}:
+        try:
+            files.publish(f"{directory}/{AWAITED}", b"")
+        except OSError:
+            pass  # then they go when their time has come
+
+
 def is_key(name: str) -> bool:
     """Whether a file's name is a key."""
     return len(name) == 64 and _HEX.issuperset(name)
@@ -213,7 +224,9 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
     if not mark:
         return f"{name} is not set"
     if wanted.fingerprint and mark != wanted.fingerprint:
-        return f"{name} holds another secret than when it was queued"
+        name = name if remote.secret_in(spec, environ) else "the login"
+        remedy = "`neffcache flush --adopt` sends it with this one"
+        return f"{name} holds another secret than when it was queued; {remedy}"
     return ""
 
 

@@ -119,7 +119,7 @@ def parse(text: str) -> Spec:
 
         problem = names.problem(location)
         if "endpoint" in options:
-            problem = problem or names.endpoint_problem(options["endpoint"])
+            problem = problem or names.endpoint_problem(unquote(options["endpoint"]))
         if problem:
             _wrong(text, problem, "write hf://org/repository or hf://org/repository@revision")
     return Spec(scheme, location, options)
@@ -277,7 +277,7 @@ def _shown_query(scheme: str, query: str) -> str:
         elif name == "mode":
             fit = value in MODES
         elif name == "endpoint":
-            fit = "@" not in value
+            fit = "@" not in unquote(value)
         else:
             fit = name in plain
         shown_pairs.append(pair if fit else f"{name}=***" if mark else "***")

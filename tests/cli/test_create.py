@@ -82,7 +82,8 @@ def test_a_public_one_is_no_consent_by_itself(host: Host, hub: Peer) -> None:
     done = create(host, hub)
     assert (done.status, saved_name(host)) == (0, OWN)
     assert "stood there already: public" in done.out
-    assert f"nothing is pushed there before `neffcache create --public -n {OWN}`" in done.err
+    assert f"{OWN} is public and nobody has agreed to that" in done.err
+    assert f"`neffcache create --public -n {OWN}`" in done.err
     assert not list((host.home / ".cache" / "huggingface").glob("neffcache_public*"))
 
 

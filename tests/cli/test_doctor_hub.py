@@ -167,3 +167,23 @@ def test_a_named_credential_that_is_not_set(host: Host, hub: Peer) -> None:
     remote = {"CUSTOM_CACHE_REPO": "", "NEFFCACHE_REMOTES": f"hf://{REPO}?credential=env:TOKEN_A"}
     assert "env:TOKEN_A is not set" in the_warning(host, hub, **remote)
     assert lines(look(host, hub, "", TOKEN_A="hf_alice_write", **remote), "warn") == []
+
+
+def test_a_malformed_name_is_not_called_none(host: Host, hub: Peer) -> None:
+    for variable, name in (("CUSTOM_CACHE_REPO", "a//b"), ("NEFFCACHE_REMOTES", "hf://a//b")):
+        done = host.neffcache("doctor", variables={variable: name})
+        assert f"fail  settings: {variable}: {name}: " in done.out
+        assert "none set" not in done.out
+    assert hub.requests() == []
+
+
+def test_a_revision_that_is_not_there(host: Host, hub: Peer) -> None:
+    told = the_warning(host, hub, NEFFCACHE_REMOTES=f"hf://{REPO}@no/such", CUSTOM_CACHE_REPO="")
+    assert f"{REPO} has no revision no/such -> correct or remove @revision" in told
+    good = look(host, hub, NEFFCACHE_REMOTES=f"hf://{REPO}@{hub.head(REPO)}", CUSTOM_CACHE_REPO="")
+    assert lines(good, "warn") == []
+
+
+def test_a_token_that_cannot_be_sent(host: Host, hub: Peer) -> None:
+    told = the_warning(host, hub, token="hf_\u00e9")
+    assert "the token holds what no token does -> correct HF_TOKEN" in told

@@ -44,6 +44,12 @@ def test_a_public_one_needs_no_token(host: Host, hub: Peer, name_file: Path) -> 
     assert name_file.read_text() == REPO
 
 
+def test_a_public_one_is_not_pushed_to_unasked(host: Host, hub: Peer) -> None:
+    hub.set_private(REPO, False)
+    assert f"`neffcache create --public -n {REPO}`" in set_name(host, hub, REPO).err
+    assert set_name(host, hub, REPO, NEFFCACHE_HUB_PUBLIC=REPO).err == ""
+
+
 def test_a_reader_may_set_it(host: Host, hub: Peer, name_file: Path) -> None:
     assert set_name(host, hub, REPO, token="hf_carol_write").status == 0
     assert name_file.read_text() == REPO

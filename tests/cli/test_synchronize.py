@@ -102,6 +102,16 @@ def test_dry_run_says_what_it_would_do_and_does_nothing(
     assert not native(two).exists()
 
 
+def test_a_wrong_repository_is_told_with_nothing_to_push(native_host: Host) -> None:
+    done = synchronize(native_host, "--repo_id=alice/no-such")
+    assert (done.status > 0, "alice/no-such is not there" in done.err) == (True, True)
+
+
+def test_a_directory_that_is_not_there_is_told(native_host: Host) -> None:
+    done = synchronize(native_host, "--cache_dir=/no/such")
+    assert (done.status, "there is no cache at /no/such" in done.out) == (0, True)
+
+
 def test_repository_and_directory_may_be_named(hub: Peer, native_host: Host) -> None:
     hub.create("alice/other")
     write(native_host.root / "elsewhere")

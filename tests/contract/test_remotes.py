@@ -160,7 +160,7 @@ def test_silence_is_given_up_and_then_avoided(place: Place, silent: str, tmp_pat
     record = journal.Record()
     reader = Reader(store, settings(remote_timeout="0.5"), place.environ, record, str(tmp_path))
     assert reader.fetch(key_of("a"), [spec]) is None
-    assert record.notes == [["remote_failed", f"{spec.url} silent for 0.5 s"]]
+    assert record.notes == [["remote_failed", f"{spec.url}: silent for 0.5 s"]]
     assert len(reader.outages) == 1
     assert reader.fetch(key_of("b"), [spec]) is None
     assert record.notes[1:] == [["remote_skipped", spec.url]]

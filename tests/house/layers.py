@@ -19,6 +19,7 @@ FLOORS = {
     **dict.fromkeys(
         (
             "absences",
+            "adoption",
             "aliases",
             "backlog",
             "breaker",

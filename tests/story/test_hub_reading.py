@@ -36,6 +36,17 @@ def publish(hub: Peer, make_host: Callable[[str], Host], tmp_path: Path) -> byte
     return (tmp_path / "written" / "out.neff").read_bytes()
 
 
+def publish_damaged(hub: Peer, make_host: Callable[[str], Host], tmp_path: Path) -> bytes:
+    """Commit an entry with one wrong byte in its NEFF; the NEFF as it should be."""
+    made = publish(hub, make_host, tmp_path)
+    (name,) = hub.paths(REPO)
+    whole = hub.read(REPO, name)
+    assert whole is not None
+    at = whole.index(made) + len(made) // 2
+    hub.commit(REPO, {name: whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]})
+    return made
+
+
 def notes(host: Host) -> list[object]:
     """Every note, as it stands in the journal."""
     found: list[object] = []
@@ -66,7 +77,8 @@ def test_what_is_absent_takes_one_request(repo: Peer, tmp_path: Path) -> None:
     for work in ("first", "second"):
         assert host.compile(tmp_path / work, TRAIN).status == 0
     assert host.outcomes() == ["compiled_readonly"] * 2
-    assert notes(host) == [["remote_absent", HUB], ["remote_absent", f"{HUB} known"]]
+    known = f"{HUB}: said so a moment ago"
+    assert notes(host) == [["remote_absent", HUB], ["remote_absent", known]]
     assert len(repo.requests()) == 1
 
 
@@ -97,7 +109,7 @@ def test_a_silent_hub_delays_one_compile_alone(repo: Peer, tmp_path: Path) -> No
     first = host.compile(tmp_path / "first", TRAIN)
     second = host.compile(tmp_path / "second", FORWARD)
     assert (first.status, second.status, host.outcomes()) == (0, 0, ["compiled"] * 2)
-    assert notes(host) == [["remote_failed", f"{HUB} silent for 2 s"], ["remote_skipped", HUB]]
+    assert notes(host) == [["remote_failed", f"{HUB}: silent for 2 s"], ["remote_skipped", HUB]]
     assert first.err == f"neffcache: remote {HUB} failed (silent for 2 s): not asked for 30 s\n"
     assert second.err == ""
     assert len(repo.requests()) == 1
@@ -121,6 +133,31 @@ def test_a_corrupted_entry_is_compiled_again(
     assert host.compile(tmp_path / "work", TRAIN).status == 0
     assert (host.outcomes(), host.notes(), host.compiles) == (["compiled"], ["remote_damaged"], 1)
     assert len((tmp_path / "work" / "out.neff").read_bytes()) == len(made)
+
+
+def test_an_entry_that_was_damaged_before_it_was_committed_is_the_remotes_fault(
+    repo: Peer, make_host: Callable[[str], Host], tmp_path: Path
+) -> None:
+    """The Hub's own digest holds for what was committed: only a restore can see it."""
+    made = publish_damaged(repo, make_host, tmp_path)
+    host = reader(tmp_path, repo, "host")
+    assert host.compile(tmp_path / "work", TRAIN).status == 0
+    assert host.outcomes() == ["compiled"]
+    assert notes(host) == [["remote_damaged", f"{HUB} the digest of neff does not match"]]
+    assert host.compile(tmp_path / "again", TRAIN).status == 0
+    assert (host.outcomes(), host.compiles) == (["compiled", "hit_local"], 1)
+    for work in ("work", "again"):
+        assert len((tmp_path / work / "out.neff").read_bytes()) == len(made)
+
+
+def test_a_remotes_damaged_entry_does_not_stay_in_a_store_that_compiles_nothing(
+    repo: Peer, make_host: Callable[[str], Host], tmp_path: Path
+) -> None:
+    publish_damaged(repo, make_host, tmp_path)
+    host = reader(tmp_path, repo, "host", NEFFCACHE_REQUIRE_HIT="1")
+    assert host.compile(tmp_path / "work", TRAIN).status == 3
+    assert (host.notes(), host.entries()) == (["remote_damaged"], [])
+    assert not (tmp_path / "work" / "out.neff").exists()
 
 
 def test_without_access_one_line_says_what_to_do(repo: Peer, tmp_path: Path) -> None:

@@ -224,3 +224,17 @@ def test_no_secret_is_in_the_store(host: HubUploads) -> None:
     host.flush(None)
     for path in Path(host.store.path).rglob("*"):
         assert not path.is_file() or b"hf_bob_write" not in path.read_bytes()
+
+
+def test_what_a_revoked_token_left_goes_with_a_new_one_when_asked(host: HubUploads) -> None:
+    host.environ[b"HF_TOKEN"] = b"hf_alice_write"
+    host.queue(WORDS)
+    host.hub.revoke("hf_alice_write")
+    assert "the token is not valid" in host.neffcache("flush").out
+    host.environ[b"HF_TOKEN"] = b"hf_alice_fine"
+    told = host.neffcache("flush")
+    assert (told.status, "`neffcache flush --adopt`" in told.out) == (1, True)
+    assert host.commits() == 0
+    told = host.neffcache("flush", "--adopt")
+    assert (told.status, told.out) == (0, "3 entries sent\n")
+    assert host.arrived(WORDS)

@@ -13,6 +13,7 @@ from graphs import keys, semantic
 from hosts import CONV, TRAIN, Host
 from neffcache.cache import bundles
 from neffcache.entry import read
+from test_sdk import graphs
 
 _BLOB = 5000
 
@@ -67,6 +68,23 @@ def test_a_file_that_an_option_names_counts(host: Host, tmp_path: Path) -> None:
     (tmp_path / "frozen.pb").write_bytes(os.urandom(_BLOB))
     assert host.compile(tmp_path, TRAIN, f"--tfpb={tmp_path}/frozen.pb").status == 0
     assert inlined(host) == _BLOB + 39
+
+
+def test_an_array_that_a_kernel_names_counts_and_its_code_does_not(
+    host: Host, tmp_path: Path
+) -> None:
+    for name, expected in (("code.json", 0), ("table.npy", _BLOB)):
+        beside = tmp_path / name / name
+        beside.parent.mkdir()
+        beside.write_bytes(os.urandom(_BLOB))
+        kernel = tmp_path / name / "k.klir"
+        kernel.write_text(json.dumps({"constant": str(beside)}))
+        graph = graphs.write(tmp_path / f"{name}.pb", graphs.hlo(graphs.kernel_call(str(kernel))))
+        other = Host(tmp_path / f"host-{name}", host.variables)
+        assert other.compile(tmp_path, graph).status == 0
+        found = inlined(other)
+        assert isinstance(found, int)
+        assert expected <= found <= expected + 100
 
 
 def test_a_second_compile_of_the_key_says_the_same(host: Host, tmp_path: Path) -> None:

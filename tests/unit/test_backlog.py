@@ -50,7 +50,7 @@ def test_a_failing_remote_is_told(store: Store) -> None:
     fail(store, enqueue(store, "file:///a"))
     waiting = backlog.pending(store, {})[0]
     assert waiting.failing
-    assert waiting.reason == "failed 1 times, the last time: no route"
+    assert waiting.reason == "failed: no route"
 
 
 def test_a_damaged_destination_is_told(store: Store) -> None:

@@ -1,7 +1,8 @@
-"""A bundle that is checked while it arrives: as strictly as one that lies there."""
+"""A bundle whose head is checked as it arrives, and the rest as far as no restore does it."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from hub.peer import Peer
 from hubs import REPO, bundle, opened, put
 from neffcache.cache import bundles
 from neffcache.cache.following import Follower
-from neffcache.entry import read
+from neffcache.entry import build, read
+from neffcache.entry import index as layout
 from neffcache.entry.index import BLOCK, Index
 from neffcache.errors import EntryError
 
@@ -31,9 +33,32 @@ def follow(tmp_path: Path, data: bytes, step: int = 65536, key: str = KEY) -> In
             for at in range(0, len(data), step):
                 out.write(data[at : at + step])
                 follower.arrived(min(at + step, len(data)))
-        return follower.finish(lambda: None)
+        return follower.finish()
     finally:
         follower.close()
+
+
+def _with_log(tmp_path: Path) -> bytes:
+    """A bundle whose log is one line."""
+    manifest = b"{}"
+    head = layout.Index(KEY, 1.0, (len(manifest), hashlib.sha256(manifest).hexdigest()))
+    for name, data in (("neff", DATA), ("log", b"a line\n")):
+        (tmp_path / name).write_bytes(data)
+    with (
+        (tmp_path / "with-log").open("w+b") as out,
+        (tmp_path / "neff").open("rb") as neff_file,
+        (tmp_path / "log").open("rb") as log,
+    ):
+        sources = [
+            build.Source(layout.NEFF, layout.AT_OUTPUT, neff_file.fileno(), len(DATA)),
+            build.Source(layout.LOG, layout.IN_LOG, log.fileno(), 7),
+        ]
+        build.write(out.fileno(), head, manifest, sources, lambda _piece: None)
+    return (tmp_path / "with-log").read_bytes()
+
+
+def _other(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
 @pytest.mark.parametrize("step", [100, 511, 65536, 1 << 22])
@@ -57,10 +82,32 @@ def test_the_index_is_there_as_soon_as_it_has_arrived(tmp_path: Path) -> None:
         follower.close()
 
 
-@pytest.mark.parametrize("at", [600, 3 * BLOCK, len(WHOLE) // 2, len(WHOLE) - 2 * BLOCK - 600])
-def test_one_other_byte_is_damage(tmp_path: Path, at: int) -> None:
+@pytest.mark.parametrize("at", [600, 3 * BLOCK])
+def test_one_other_byte_of_the_index_or_the_manifest_is_damage(tmp_path: Path, at: int) -> None:
     with pytest.raises(EntryError):
-        follow(tmp_path, WHOLE[:at] + bytes([WHOLE[at] ^ 1]) + WHOLE[at + 1 :])
+        follow(tmp_path, _other(WHOLE, at))
+
+
+def test_one_other_byte_of_the_log_is_damage(tmp_path: Path) -> None:
+    """A restore adds the log's lines to a file: nothing could take them back."""
+    data = _with_log(tmp_path)
+    follow(tmp_path, data)
+    with pytest.raises(EntryError, match="the digest of log"):
+        follow(tmp_path, _other(data, data.index(b"a line")))
+
+
+@pytest.mark.parametrize("at", [len(WHOLE) // 2, len(WHOLE) - 2 * BLOCK - 600])
+def test_one_other_byte_of_the_neff_is_left_to_its_restore(tmp_path: Path, at: int) -> None:
+    data = _other(WHOLE, at)
+    follow(tmp_path, data)
+    (tmp_path / "damaged").write_bytes(data)
+    bundle = read.open_bundle(str(tmp_path / "damaged"), KEY)
+    try:
+        with pytest.raises(EntryError, match="the digest of neff"):
+            read.restore(bundle, bundle.index.members[0], str(tmp_path / "out.neff"))
+    finally:
+        bundle.close()
+    assert not (tmp_path / "out.neff").exists()
 
 
 @pytest.mark.parametrize("size", [0, 100, BLOCK, 3 * BLOCK, len(WHOLE) // 2, len(WHOLE) - 3000])
@@ -88,21 +135,6 @@ def test_what_is_no_bundle_is_given_up_after_its_first_bytes(tmp_path: Path) -> 
 def test_a_bundle_of_another_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EntryError, match="another key"):
         follow(tmp_path, WHOLE, key=OTHER)
-
-
-def test_zeros_in_place_of_the_files_are_damage(tmp_path: Path) -> None:
-    data = WHOLE[: 8 * BLOCK] + bytes(len(WHOLE))
-    path = tmp_path / "bundle"
-    path.touch()
-    follower = Follower(str(path), KEY)
-    index_end = len(WHOLE)
-    try:
-        path.write_bytes(data[:index_end])
-        follower.arrived(index_end)
-        with pytest.raises(EntryError, match="digest"):
-            follower.finish(lambda: None)
-    finally:
-        follower.close()
 
 
 def test_a_bundle_from_the_hub_is_checked_and_whole(hub: Peer, tmp_path: Path) -> None:

@@ -253,11 +253,32 @@ def test_the_storage_host_cannot_say_absent(repo: Peer, tmp_path: Path, status: 
         fetch(opened(repo), tmp_path)
 
 
+def test_the_storage_host_cannot_name_the_digest(repo: Peer, tmp_path: Path) -> None:
+    repo.fault("resolve", headers={"X-Linked-Etag": ""})
+    named = f'"{hashlib.sha256(DATA).hexdigest()}"'
+    repo.fault(".", server="cdn", headers={"ETag": named, "X-Linked-Etag": named})
+    with pytest.raises(RemoteError, match="without the commit or the digest"):
+        fetch(opened(repo), tmp_path)
+
+
 @pytest.mark.parametrize("server", ["hub", "cdn"])
 def test_silence_ends(repo: Peer, tmp_path: Path, server: str) -> None:
     repo.fault(".", server=server, times=None, silence=True)
     with pytest.raises(RemoteError, match="no answer in time"):
         fetch(opened(repo, NEFFCACHE_REMOTE_TIMEOUT="0.3"), tmp_path)
+
+
+def test_silence_in_the_middle_of_a_long_body_ends(repo: Peer, tmp_path: Path) -> None:
+    repo.fault(".", server="cdn", times=None, truncate=300_000, silence=True)
+    with pytest.raises(RemoteError, match="no answer in time"):
+        fetch(opened(repo, NEFFCACHE_REMOTE_TIMEOUT="0.3"), tmp_path)
+
+
+def test_one_client_reads_long_and_short_bodies_in_turn(repo: Peer, tmp_path: Path) -> None:
+    remote = opened(repo)
+    for _ in range(2):
+        assert fetch(remote, tmp_path) == DATA
+        assert fetch(remote, tmp_path, "small.json") == b"{}"
 
 
 @pytest.mark.parametrize("server", ["hub", "cdn"])

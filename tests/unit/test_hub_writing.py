@@ -12,7 +12,7 @@ from hub.peer import Peer
 from hubs import variables
 from neffcache import remote
 from neffcache.errors import RefusedError, RemoteError
-from neffcache.hub import client
+from neffcache.hub import client, publicity
 from neffcache.publishing import Indigestible, Object
 from neffcache.remotes import hub_commit, hub_writing
 from neffcache.remotes.hub import HubRemote
@@ -82,11 +82,25 @@ def test_beside_what_comes_in_between_it_does_not_go_either(repo: Peer, tmp_path
     assert repo.paths(REPO) == {"e/model.neff"}
 
 
+def test_what_becomes_public_while_the_content_goes_up_gets_nothing(
+    repo: Peer, tmp_path: Path
+) -> None:
+    def progress(_count: int) -> None:
+        if [request for request in repo.requests() if "/preupload/" in request.path]:
+            repo.set_private(REPO, False)
+
+    repo.fault("/preupload/", delay=0.5)
+    with pytest.raises(RefusedError, match="is public"):
+        opened(repo).publish(objects(tmp_path, ["a.tar"]), progress)
+    assert repo.paths(REPO) == set()
+
+
 def test_names_are_asked_for_in_thousands(repo: Peer, tmp_path: Path) -> None:
     one = objects(tmp_path, ["a.tar"])[0]
     names = [f"{number}.tar" for number in range(1500)]
     repo.commit(REPO, dict.fromkeys(names, b"x"))
-    opened(repo).publish([Object(name, one.path, False) for name in names], quiet)
+    done = opened(repo).publish([Object(name, one.path, False) for name in names], quiet)
+    assert (done.created, len(repo.commits(REPO))) == (set(), 2)
     asked = [request for request in repo.requests() if "paths-info" in request.path]
     assert [request.status for request in asked] == [200, 200]
 
@@ -161,6 +175,32 @@ def test_the_branch_of_the_url_is_written(repo: Peer, tmp_path: Path) -> None:
     spec = remote.parse(f"hf://{REPO}@other?endpoint={repo.url}")
     with pytest.raises(RemoteError, match="has no revision other"):
         HubRemote(spec, variables()).publish(objects(tmp_path, ["a.tar"]), quiet)
+
+
+def test_a_branch_is_written_and_main_is_not(repo: Peer, tmp_path: Path) -> None:
+    made = opened(repo).client.call("POST", f"/api/models/{REPO}/branch/other", json={})
+    assert made.fine
+    spec = remote.parse(f"hf://{REPO}@other?endpoint={repo.url}")
+    done = HubRemote(spec, variables()).publish(objects(tmp_path, ["a.tar"]), quiet)
+    assert done.created == {"a.tar"}
+    assert (repo.paths(REPO, "other"), repo.paths(REPO)) == ({"a.tar"}, set())
+
+
+def test_what_is_only_read_is_never_written_to(repo: Peer, tmp_path: Path) -> None:
+    spec = remote.parse(f"hf://{REPO}?mode=ro&endpoint={repo.url}")
+    with pytest.raises(RefusedError, match="mode=ro"):
+        HubRemote(spec, variables()).publish(objects(tmp_path, ["a.tar"]), quiet)
+    assert repo.requests() == []
+
+
+def test_an_agreement_for_one_hub_is_none_for_another(repo: Peer, tmp_path: Path) -> None:
+    repo.set_private(REPO, False)
+    home = {"HF_HOME": str(tmp_path / "home")}
+    publicity.consent(REPO, variables(**home))  # the Hub that everybody means
+    with pytest.raises(RefusedError, match="nobody has agreed"):
+        opened(repo, **home).publish(objects(tmp_path, ["a.tar"]), quiet)
+    publicity.consent(REPO, variables(**home), repo.url)
+    assert opened(repo, **home).publish(objects(tmp_path, ["a.tar"]), quiet).created == {"a.tar"}
 
 
 def test_only_what_does_not_hold_weights_goes_to_a_public_place(repo: Peer, tmp_path: Path) -> None:

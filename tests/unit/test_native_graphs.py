@@ -86,6 +86,8 @@ def test_graph_that_cannot_be_read_is_not_checked(tmp_path: Path, data: bytes) -
         (["--cache_dir=/var/tmp/c", "--cache_dir", "/var/tmp/c"], PLAIN),
         (["--io-config=tables"], NAMES),
         (["--tfpb", "graph"], NAMES),
+        (["--tfp=graph"], NAMES),
+        (["--io", "tables"], NAMES),
         (["--tensorizer-options=--table=/opt/t"], NAMES),
         (["--internal-something", "/opt/t"], NAMES),
         (["--internal-something", "tuned.json"], NAMES),

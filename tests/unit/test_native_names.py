@@ -33,6 +33,7 @@ def test_entry_is_recognised(entry: str) -> None:
         f"{VERSION}/MODULE_a b",
         f"{VERSION}/MODULE_a\0",
         f"{VERSION}/MODULE_{'9' * 300}",
+        f"{ENTRY}.lock",
         "neuronxcc-/MODULE_x",
     ],
 )

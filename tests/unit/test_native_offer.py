@@ -281,3 +281,13 @@ def test_every_object_of_an_entry_is_as_secret_as_its_neff(root: Path, store: St
     made = natives.offer(str(root), ENTRY, store)
     made.close()
     assert all(one.weights for one in made.objects)
+
+
+def test_what_is_said_of_the_check_tells_no_directory_of_this_host(
+    root: Path, store: Store
+) -> None:
+    write(root, files=contents(compile_flags__json=b'["--tfpb=/home/alice/secret-project/g.pb"]'))
+    with offered(root, store) as found:
+        made = json.loads(found[names.MANIFEST])
+        assert (made["check"], made["may_hold_weights"]) == ("names", True)
+        assert not [name for name, data in found.items() if b"secret-project" in data]

@@ -52,6 +52,12 @@ class Gathered:
         for key in keys:
             os.unlink(Path(self.store.path, "queue", self.name, key))
 
+    def hasten(self, keys: list[str]) -> None:
+        """What a compile does that waits for the upload of its entry."""
+        destination = queue.read_destination(self.store, self.name)
+        directory = Path(self.store.path, "queue", self.name)
+        queue.hasten([queue.Marker(destination, key, f"{directory}/{key}") for key in keys])
+
     @property
     def request(self) -> Path:
         """The file by which somebody asks for all to be sent."""
@@ -151,6 +157,24 @@ def test_what_waits_when_somebody_asks_is_sent(host: Gathered) -> None:
     later = host.add("c")
     assert pace.due(later) == []
     assert not host.request.exists()
+
+
+def test_what_a_compile_waits_for_is_not_gathered(host: Gathered) -> None:
+    keys = host.add("a", age=1)
+    pace = host.pace()
+    assert pace.due(keys) == []
+    host.hasten(keys)
+    assert pace.due(keys) == keys
+    host.sent(keys)
+    later = host.add("b", age=-1)
+    assert pace.due(later) == []
+
+
+def test_what_a_compile_waits_for_is_counted(tmp_path: Path) -> None:
+    host = Gathered(tmp_path, hub_commits="1")
+    keys = host.add("a", age=1)
+    host.hasten(keys)
+    assert [commit(host, keys) for _ in range(2)] == [True, False]
 
 
 def test_asked_again_it_is_sent_again(host: Gathered) -> None:

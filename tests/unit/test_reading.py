@@ -204,7 +204,7 @@ def test_a_stopped_helper_is_silence(store: Store, url: str, tmp_path: Path) -> 
                 pytest.skip(reason="the helper was quicker than the test")
         answer = future.result(60)
     if answer is None:
-        assert asked.record.notes == [["remote_failed", f"{url} silent for 3 s"]]
+        assert asked.record.notes == [["remote_failed", f"{url}: silent for 3 s"]]
     until(lambda: not working_for(store.path, helper.NAME))
     assert not leftovers(store.path, asked.spare)
 
@@ -216,7 +216,7 @@ def test_a_killed_helper_is_a_failure(
     monkeypatch.setattr(processes, "python", lambda *_words: killed)
     asked = Asked(store, tmp_path)
     assert asked.fetch(url) is None
-    assert asked.record.notes == [["remote_failed", f"{url} its helper process died"]]
+    assert asked.record.notes == [["remote_failed", f"{url}: its helper process died"]]
     assert not leftovers(store.path, asked.spare)
 
 

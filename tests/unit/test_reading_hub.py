@@ -17,6 +17,7 @@ from neffcache.store.local import Store
 KEY, OTHER = key_of("a"), key_of("b")
 DATA = b"neff" * 1000
 HUB = f"hf://{REPO}"
+KNOWN = f"{HUB}: said so a moment ago"
 
 
 class Asked:
@@ -88,7 +89,7 @@ def test_what_is_absent_is_one_request_then_none_and_no_process(
     asked = Asked(store, repo)
     assert asked.fetch() is None
     assert asked.fetch() is None
-    assert asked.record.notes == [["remote_absent", HUB], ["remote_absent", f"{HUB} known"]]
+    assert asked.record.notes == [["remote_absent", HUB], ["remote_absent", KNOWN]]
     assert len(repo.requests()) == len(started) == 1
 
 
@@ -96,7 +97,7 @@ def test_another_process_of_the_host_knows_it_too(repo: Peer, store: Store) -> N
     Asked(store, repo).fetch()
     later = Asked(store, repo)
     later.fetch()
-    assert later.record.notes == [["remote_absent", f"{HUB} known"]]
+    assert later.record.notes == [["remote_absent", KNOWN]]
 
 
 def test_another_key_is_asked_for(repo: Peer, store: Store) -> None:
@@ -111,8 +112,16 @@ def test_what_another_host_pushed_is_found_once_the_head_is_old(repo: Peer, stor
     assert first.fetch() is None
     put(repo, KEY, DATA)
     assert first.fetch() is None
-    assert first.record.notes[1] == ["remote_absent", f"{HUB} known"]
+    assert first.record.notes[1] == ["remote_absent", KNOWN]
     assert Asked(store, repo, NEFFCACHE_HEAD_AGE="0").fetch() == DATA
+
+
+def test_a_used_up_quota_is_noted_in_words(repo: Peer, store: Store) -> None:
+    repo.fault("/resolve/", status=429, headers={"Retry-After": "90"}, message="too many")
+    asked = Asked(store, repo)
+    asked.fetch()
+    said = str(asked.record.notes[0])
+    assert f"{HUB}: the Hub's rate limit is used up for 90 s" in said
 
 
 def test_another_token_asks_for_itself(repo: Peer, store: Store) -> None:
@@ -145,7 +154,7 @@ def test_what_is_no_entry_is_damaged_and_no_outage(repo: Peer, store: Store, dat
     repo.commit(REPO, {bundles.single_name(KEY): data})
     asked = Asked(store, repo)
     assert asked.fetch() is None
-    assert asked.record.notes == [["remote_damaged", f"{HUB} not a bundle"]]
+    assert asked.record.notes == [["remote_damaged", f"{HUB}: not a bundle"]]
     assert asked.reader.outages == []
 
 
@@ -229,7 +238,7 @@ def test_a_resolver_that_never_answers_is_silence(
         store, settings(remote_timeout="2"), asked.environ, asked.record, store.path
     )
     assert asked.fetch() is None
-    assert asked.record.notes == [["remote_failed", f"{HUB} silent for 2 s"]]
+    assert asked.record.notes == [["remote_failed", f"{HUB}: silent for 2 s"]]
     assert asked.fetch() is None
     assert asked.record.notes[1:] == [["remote_skipped", HUB]]
     assert repo.requests() == []

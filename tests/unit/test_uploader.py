@@ -34,3 +34,14 @@ def test_it_gives_up_after_a_long_outage_and_loses_nothing(
 )
 def test_its_patience_follows_the_setting(environ: dict[bytes, bytes], seconds: float) -> None:
     assert uploader._timeout({b"NEFFCACHE_CONFIG": b"/dev/null", **environ}) == seconds
+
+
+def test_what_another_took_over_meanwhile_is_not_buried(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store")
+    spec = remote.parse(f"file://{tmp_path}/r")
+    taken, kept = (queue.enqueue(store, key_of(word), [spec], {})[0] for word in "ab")
+    work = uploader._Work(store, taken.destination, {b"NEFFCACHE_CONFIG": b"/dev/null"})
+    Path(taken.path).unlink()
+    for marker in (taken, kept):
+        work._settle("refused", f"{marker.key} not permitted")
+    assert [one.key for one in backlog.dead(store)] == [kept.key]

@@ -183,7 +183,10 @@ def fetch_bundle(
 def fetch_single(
     remote: "Remote", key: str, into: str, watch: "Callable[[int, Index | None], None]"
 ) -> bool:
-    """A bundle that is one object, every byte of it checked as it comes; False: it is absent.
+    """A bundle that is one object, as its remote says that it is; False: it is absent.
+
+    The remote's own digest holds for every byte; what the bundle says of its NEFF and of
+    wrapped_neff.hlo is left to whoever restores them: see `Follower`.
 
     Args:
         into: a file that is there and may be overwritten.
@@ -201,7 +204,7 @@ def fetch_single(
     try:
         if not remote.fetch(single_name(key), into, passed):
             return False
-        index = follower.finish(lambda: watch(0, None))
+        index = follower.finish()
         watch(index.end, index)
         return True
     finally:

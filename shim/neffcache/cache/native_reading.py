@@ -14,7 +14,6 @@ _MOST_FLAGS = 1 << 20
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Protocol
 
     from neffcache.native.manifest import Manifest
     from neffcache.native.planting import Stage
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 
     # name -> (bytes, digest as the remote tells it), of the files of one entry.
     Found = dict[str, tuple[int, str]]
-
-    class Listing(Remote, Protocol):
-        """A remote that can say what it holds."""
-
-        def listing(self, prefix: str) -> list[tuple[str, int, str]]:
-            """(name, bytes, SHA-256 or git's SHA-1) of all objects below a directory."""
 
 
 class _Stop(Exception):

@@ -9,12 +9,13 @@ from neffcache.errors import EntryError
 from neffcache.graph import constants
 from neffcache.invocation import Bypass
 from neffcache.native import content, graphs, names, opening
-from neffcache.native.graphs import UNCHECKED, Verdict
+from neffcache.native.graphs import NAMES, UNCHECKED, Verdict
 from neffcache.native.manifest import MOST, Manifest
 from neffcache.publishing import Object
 from neffcache.version import __version__
 
 _MOST_FLAGS = 1 << 20
+_ELSEWHERE = "a path of the host that compiled it"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def _offer(
     opened: "Opened", entry: str, store: "Store", hlo: bool, tick: "Callable[[], None]"
 ) -> Offer:
     try:
-        made = Manifest(entry, _verdict(opened), __version__)
+        verdict = _verdict(opened)
+        if "/" in verdict.detail:  # where things lie on this host is nobody else's business
+            verdict = Verdict(verdict.word, _ELSEWHERE)
+        made = Manifest(entry, verdict, __version__)
         for name in sorted(opened.files):
             found = content.examine(opened.path(name), tick, as_neff=name == names.NEFF)
             if found.problem:
@@ -96,7 +100,7 @@ def _offer(
         if names.WRAPPED in opened.files:
             content.check_wrapper(opened.path(names.WRAPPED), opened.path(names.NEFF))
         made.key = native_keys.find(store, made.files[names.NEFF][1])
-        made.weights = _may_hold_weights(store, made.key, opened)
+        made.weights = _may_hold_weights(store, made.key, opened, verdict)
         opened.check_unchanged()
         return Offer(opened, made)
     except BaseException:
@@ -114,13 +118,13 @@ def _verdict(opened: "Opened") -> Verdict:
     return graphs.both(graph, given)
 
 
-def _may_hold_weights(store: "Store", key: str, opened: "Opened") -> bool:
+def _may_hold_weights(store: "Store", key: str, opened: "Opened", verdict: Verdict) -> bool:
     """As the bundle of the same NEFF says, else the graph; in any doubt it may."""
     stated = _bundle_manifest(store, key) if key else b""
     if stated:
         return bundles.may_hold_weights(stated)
-    if names.HLO not in opened.files:
-        return True
+    if verdict.word == NAMES or names.HLO not in opened.files:
+        return True  # of what it names it may have all
     try:
         return constants.may_be_weights(constants.inlined(opened.path(names.HLO)))
     except (Bypass, OSError):

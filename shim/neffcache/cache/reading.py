@@ -37,16 +37,18 @@ class Fetched:
     """An entry that a remote had.
 
     Attributes:
-        bundle: open, and every byte of it checked.
+        bundle: open; every byte of it is what the remote means it to be.
         url: of the remote.
+        checked: whether every byte is also what the bundle's index says; restoring it shows that.
         kept: whether the local store has it now, too.
     """
 
-    __slots__ = ("bundle", "kept", "url")
+    __slots__ = ("bundle", "checked", "kept", "url")
 
     def __init__(self, bundle: "Bundle", url: str) -> None:
         self.bundle = bundle
         self.url = url
+        self.checked = not publishing.commits(url)
         self.kept = False
 
     def close(self) -> None:
@@ -129,7 +131,7 @@ class Reader:
         age = self._config.head_age
         if self._store is None or not absences.knows(self._store, self._identity(spec), key, age):
             return False
-        self._note("absent", spec, "known")
+        self._note("absent", spec, "said so a moment ago")
         return True
 
     def _breaker_name(self, spec: "Spec") -> str:
@@ -169,7 +171,9 @@ class Reader:
             prober.start(self._store, self._breaker_name(spec), spec, self._environ)
 
     def _note(self, word: str, spec: "Spec", detail: str) -> None:
-        self._record.note(_NOTES[word], f"{spec.url} {detail}".rstrip())
+        if word == "parked":
+            detail = _stated(detail)[1]
+        self._record.note(_NOTES[word], f"{spec.url}: {detail}" if detail else spec.url)
 
     def _download(self, key: str, spec: "Spec") -> "tuple[str, str, str]":
         """(how it ended, what exactly, the file): into the store, or beside the output."""
@@ -215,7 +219,7 @@ class Reader:
         return "failed", "its helper process died"
 
     def _take(self, key: str, spec: "Spec", temp: str) -> "Fetched | None":
-        """Open what the helper has checked, and keep it if the store can."""
+        """Open what the helper has fetched, and keep it if the store can."""
         try:
             made = Fetched(read.open_bundle(temp, key), spec.url)
         except (EntryError, OSError) as error:

@@ -3,7 +3,7 @@
 import posix
 import time
 
-from neffcache import files
+from neffcache import processes
 
 _EVERY = 0.1
 _MOST = 300
@@ -12,7 +12,7 @@ _MOST = 300
 def send(word: str, detail: str = "") -> None:
     """One line: a word, then anything."""
     text = " ".join(f"{word} {detail}".split())[:_MOST]
-    files.write_all(1, text.encode("utf-8", "backslashreplace") + b"\n")
+    processes.say(text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 class Pulse:

@@ -19,7 +19,7 @@ COMMANDS = (
     ("doctor", "look for what would stop hits"),
     ("create", "make a cache repository on the Hub, private unless told otherwise"),
     ("set", "use a repository on the Hub as this user's cache from now on"),
-    ("synchronize", "push what a repository on the Hub lacks, or bring what it has"),
+    ("synchronize", "push what a repository on the Hub lacks; with --pull bring what it has"),
     ("flush", "wait until what is queued is uploaded"),
 )
 FINE, NO, MISUSED, MISSING, UNREACHABLE = 0, 1, 2, 3, 4

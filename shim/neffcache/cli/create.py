@@ -9,7 +9,7 @@ from neffcache.cli import FINE, hub_call, hub_helper
 from neffcache.cli.answer import Answer
 from neffcache.cli.usage import Usage
 from neffcache.cli.world import bare
-from neffcache.hub import names, saved
+from neffcache.hub import names, publicity, saved
 from neffcache.remote import SETTING
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from neffcache.options import Config
-    from neffcache.remote import Spec
 
 EXAMPLE = "neffcache create --name my-team/neuron-cache"
 DEFAULT = "optimum-neuron-cache"
@@ -57,8 +56,12 @@ def run(args: argparse.Namespace) -> Answer:
         f"{repo} {'made' if facts['new'] else 'stood there already'}: {visibility(facts)}",
         f"its name is saved in {file}",
     ]
-    notices = _consent(args.public, facts, spec, environ) + shadowed(config, environ, repo)
-    return Answer("\n".join(lines) + "\n", FINE, notices)
+    if args.public and not facts["private"]:
+        publicity.consent(repo, environ, facts["endpoint"])
+    notices = unagreed(config, environ, facts)
+    if args.public and facts["private"]:
+        notices = [f"{repo} stays private; change that on its page"]
+    return Answer("\n".join(lines) + "\n", FINE, (*notices, *shadowed(config, environ, repo)))
 
 
 def visibility(facts: Mapping[str, str]) -> str:
@@ -77,17 +80,8 @@ def shadowed(config: Config, environ: Mapping[bytes, bytes], repo: str) -> tuple
     return (f"{targets.VARIABLE} is set: {repo} is only read while it names {other}",)
 
 
-def _consent(
-    public: bool, facts: Mapping[str, str], spec: Spec, environ: Mapping[bytes, bytes]
-) -> tuple[str, ...]:
-    """Write down that the user wants a public one; what else is to be said."""
-    repo = facts["repo"]
-    if facts["private"]:
-        return (f"{repo} stays private; change that on its page",) if public else ()
-    if not public:
-        command = f"`neffcache create --public -n {repo}`"
-        return (f"{repo} is public: nothing is pushed there before {command}",)
-    from neffcache.hub import publicity
-
-    publicity.consent(repo, environ, spec.options["endpoint"])
-    return ()
+def unagreed(config: Config, environ: Mapping[bytes, bytes], facts: Mapping[str, str]) -> list[str]:
+    """What keeps entries from a public repository: a line for people, or none."""
+    private = bool(facts["private"])
+    refused = publicity.refusal(facts["repo"], private, config, environ, facts["endpoint"])
+    return [] if refused is None else [str(refused)]

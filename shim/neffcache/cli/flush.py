@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neffcache import backlog
+from neffcache import adoption, backlog
 from neffcache.cli import FINE, NO, UNREACHABLE, progress, text, waiting
 from neffcache.cli.answer import Answer
 from neffcache.cli.world import World
@@ -25,6 +25,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--refused", action="store_true", help="try again what a remote has refused for good, too"
+    )
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="send with this environment's secret what was queued with another one, too",
     )
     progress.add_option(parser)
 
@@ -49,6 +54,8 @@ def run(args: argparse.Namespace) -> Answer:
         return Answer("nothing waits for upload\n")
     if args.refused:
         backlog.revive(store, world.environ)
+    if args.adopt:
+        adoption.adopt(store, world.environ)
     with progress.Progress("uploading", quiet=args.quiet) as shown:
         done = backlog.flush(store, world.environ, args.timeout, tell=shown.show)
     left = waiting.shown(store, done.left)

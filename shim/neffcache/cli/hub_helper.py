@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> None:
     `refused WHY` (the Hub says no) or `failed WHY`.
     """
     processes.become_helper(NAME)
+    processes.hush()
     what, url, detail = arguments
     try:
         _WHAT[what](remote.parse(url), detail)
@@ -62,7 +63,9 @@ def _tell(repo: repos.Repo) -> None:
 
 
 def _info(spec: Spec, _detail: str) -> None:
-    _tell(repos.info(_open(spec), spec.location.partition("@")[0]))
+    opened = _open(spec)
+    _fact("endpoint", opened.endpoint)
+    _tell(repos.info(opened, spec.location.partition("@")[0]))
 
 
 def _look(spec: Spec, detail: str) -> None:
@@ -71,7 +74,10 @@ def _look(spec: Spec, detail: str) -> None:
     _fact("endpoint", opened.endpoint)
     if opened.token:
         _fact("user", repos.whoami(opened))
-    repo = repos.info(opened, spec.location.partition("@")[0])
+    name, _, revision = spec.location.partition("@")
+    repo = repos.info(opened, name)
+    if revision:
+        repos.check_revision(opened, repo.name, revision)
     _tell(repo)
     if WRITE in detail.split():
         _fact("unwritable", repos.write_problem(opened, repo.name))

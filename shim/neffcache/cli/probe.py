@@ -17,6 +17,7 @@ MODULE = "neffcache.cli.probe"
 def main(arguments: list[str]) -> None:
     """Try one remote: `<url> <mode>`. Writes `good`, `readonly WHY` or `failed WHY`."""
     processes.become_helper(NAME)
+    processes.hush()
     try:
         reports.send(*_try(*arguments))
     except (NeffcacheError, OSError) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from neffcache import targets
 from neffcache.cli import FINE, hub_call
 from neffcache.cli.answer import Answer
-from neffcache.cli.create import shadowed, visibility
+from neffcache.cli.create import shadowed, unagreed, visibility
 from neffcache.cli.usage import Usage
 from neffcache.cli.world import bare
 from neffcache.hub import names, saved
@@ -35,4 +35,5 @@ def run(args: argparse.Namespace) -> Answer:
     file = saved.save(environ, facts["repo"])
     instead = f" instead of {before}" if before not in ("", facts["repo"]) else ""
     line = f"{facts['repo']} ({visibility(facts)}) is saved in {file}{instead}\n"
-    return Answer(line, FINE, shadowed(config, environ, facts["repo"]))
+    notices = unagreed(config, environ, facts) + list(shadowed(config, environ, facts["repo"]))
+    return Answer(line, FINE, tuple(notices))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from neffcache import processes, publishing, remote
 from neffcache.cache import bundles, native_reading, reports
 from neffcache.errors import NeffcacheError, RefusedError
+from neffcache.hub import answers
 from neffcache.native import names
 from neffcache.store import keep
 from neffcache.store.local import Store
@@ -28,6 +29,7 @@ def main(arguments: list[str]) -> None:
     `refused WHY` (the remote says no) or `failed WHY`.
     """
     processes.become_helper(NAME)
+    processes.hush()
     what, url, *rest = arguments
     try:
         spec = remote.parse(url)
@@ -40,7 +42,7 @@ def main(arguments: list[str]) -> None:
     except (NeffcacheError, OSError) as error:
         reports.send("failed", str(error))
     except Exception as error:  # outermost: the command is told, whatever it was
-        reports.send("failed", f"unexpected {type(error).__name__}: {error}")
+        reports.send("failed", f"unexpected {type(error).__name__}: {answers.harmless(str(error))}")
     reports.end()
 
 
@@ -58,7 +60,9 @@ def _there(spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
     single = publishing.commits(spec.url)
     name = bundles.single_name if single else bundles.record_name
     wanted = {name(key): key for key in keys}
-    for found_name in sorted(opened.exists(wanted)):
+    # With nothing to push it is asked all the same: a wrong name is to be told.
+    found_names = opened.exists(wanted or [bundles.single_name("0" * 64)])
+    for found_name in sorted(found_names & wanted.keys()):
         reports.send(BUNDLE, wanted[found_name])
 
 

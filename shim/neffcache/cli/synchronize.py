@@ -35,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="libneuronxla's cache; without it as NEURON_CC_FLAGS and the like say",
     )
     parser.add_argument(
-        "--dry-run", "--dry_run", action="store_true", help="only say what would be pushed"
+        "--dry-run", "--dry_run", action="store_true", help="only say what would be done"
     )
     parser.add_argument(
         "--pull",
@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> Answer:
     if target is not None:
         pushed = sync_push.push(world, target, root, dry=args.dry_run, quiet=args.quiet)
         lines, status = pushed.lines(), pushed.status
+        if args.cache_dir is not None and target.natives and not os.path.isdir(root):
+            lines.append(f"there is no cache at {root}")
     elif not args.pull:
         raise SettingError(
             "no repository that may be written to",

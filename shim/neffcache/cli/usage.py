@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _STATUSES = """\
 status: 0 fine, 1 the answer is no, 2 used wrongly, 3 a required hit is missing,
-        4 a remote is unreachable
+        4 a remote is unreachable or takes nothing now
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neffcache import backlog, queue, remote
+from neffcache import backlog, publishing, queue, remote
 from neffcache.errors import SettingError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Waiting:
         waiting: how many; oldest: when the first was queued, seconds since 1970.
         reason: what they wait for; "" when for nothing but their turn.
         failing: whether that is a failure of the remote.
+        served: whether a process is there that sends them when it is their turn.
     """
 
     destination: str
@@ -32,12 +33,20 @@ class Waiting:
     oldest: float
     reason: str
     failing: bool
+    served: bool
 
     def words(self) -> str:
         """For people."""
         need = f", with {self.credential}" if self.credential else ""
-        why = f": {self.reason}" if self.reason else ""
-        return f"{self.waiting} for {self.destination}{need}{why}"
+        return f"{self.waiting} for {self.destination}{need}: {self.reason or self._turn()}"
+
+    def _turn(self) -> str:
+        """When they are sent, nothing being wrong."""
+        if not self.served:
+            return "for the next compile here to send, or `neffcache flush`"
+        if publishing.commits(self.destination):
+            return "gathered for a commit, or `neffcache flush` sends them now"
+        return "on their way"
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ def shown(store: Store, found: Sequence[backlog.Waiting]) -> list[Waiting]:
             round(row.oldest, 3),
             row.reason,
             row.failing,
+            queue.is_served(store, row.name),
         )
         for row in found
     ]

@@ -26,12 +26,13 @@ class _Failed(Exception):
 def main(arguments: "list[str]") -> None:
     """Answer for `<path> <SHA-256 of its bytes>`; what it writes: see `bytecode.Asker`."""
     processes.become_helper("neffcache-mlir")
+    processes.hush()
     try:
         lines = _answer(*arguments)
     except Exception as error:  # outermost: the caller is told, whatever it was
         text = " ".join(str(error).split())[:300]
         lines = [f"failed {text or type(error).__name__}"]
-    files.write_all(1, "".join(line + "\n" for line in lines).encode("utf-8", "replace"))
+    processes.say("".join(line + "\n" for line in lines).encode("utf-8", "replace"))
     posix._exit(0)
 
 

@@ -16,6 +16,7 @@ _TEXT = 16 << 10
 # Equal constants count once, as long as they are small and not too many to remember.
 _SMALL, _MOST = 64, 4096
 _HEAD = 4096
+_ARRAYS = (".npy", ".npz")
 _METADATA, _SHAPES = "metadata.json", "--io-config"
 _LITERAL, _LITERAL_SHAPE = 8 << 3 | 2, 1 << 3 | 2
 _INFEED, _OUTFEED = 27 << 3 | 2, 22 << 3 | 2
@@ -66,6 +67,11 @@ def in_option(option: str, path: str) -> int:
     """
     size = posix.stat(path).st_size
     return 0 if option == _SHAPES and size <= _TEXT else size
+
+
+def in_kernel(path: str, size: int) -> int:
+    """The same of a file that a kernel's configuration names: code is none, an array is."""
+    return size if path.endswith(_ARRAYS) else 0
 
 
 def _of_file(path: str) -> int:

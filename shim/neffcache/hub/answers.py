@@ -15,6 +15,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 # Parts of the names of exceptions, whichever library is below: what it means, what to do.
 _BROKEN = (
     (("OfflineMode",), "not asked, HF_HUB_OFFLINE is set", "unset it to use the Hub"),
+    (("UnicodeEncode",), "the token holds what no token does", "correct HF_TOKEN or log in anew"),
     (
         ("gaierror", "NameResolution"),
         "its name does not resolve",
@@ -31,6 +32,8 @@ _BROKEN = (
     (("ProtocolError", "IncompleteRead"), "its answer broke off", ""),
 )
 _UNITS = {"second": 1, "minute": 60, "hour": 3600}
+# How secrets look in what a Hub, or a proxy before it, repeats of a request.
+_TOKEN, _SCHEMES, _MARKS, _HIDDEN = "hf_", ("bearer", "basic"), "\"':=([{", "***"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,12 +70,12 @@ class Answer:
 
     @property
     def message(self) -> str:
-        """The Hub's own sentence about an error, one bounded line, or ""."""
+        """The Hub's own sentence about an error, one bounded line without secrets, or ""."""
         text = self.headers.get("x-error-message", "")
         if not text:
             told = self.json() if self.body.startswith(b"{") else None
             text = str(told.get("error", "")) if isinstance(told, dict) else ""
-        return " ".join(text.split())[:_MOST]
+        return harmless(text)[:_MOST]
 
     def json(self) -> "Any":
         """The body's value; None when it is not JSON."""
@@ -170,6 +173,17 @@ def broken(error: BaseException, host: str) -> RemoteError:
         if isinstance(one, OSError) and one.strerror:
             return RemoteError(f"{host}: {one.strerror}"[:_MOST])
     return RemoteError(f"{host}: no usable answer ({type(error).__name__})")
+
+
+def harmless(text: str) -> str:
+    """One line of what somebody else says, who may repeat a token or a signed URL."""
+    made: list[str] = []
+    for word in text.split():
+        before = made[-1].lower().rstrip(_MARKS) if made else ""
+        secret = _TOKEN in word or before.endswith(_SCHEMES)
+        address, mark, _signature = word.partition("?") if "://" in word else (word, "", "")
+        made.append(_HIDDEN if secret else address + (mark and "?" + _HIDDEN))
+    return " ".join(made)
 
 
 def cut(host: str) -> RemoteError:

@@ -6,8 +6,7 @@ from neffcache import config, files, remote
 from neffcache.errors import RemoteError
 from neffcache.hub import installed
 from neffcache.hub.answers import Answer
-from neffcache.hub.transport import Request, library, send
-from neffcache.version import __version__
+from neffcache.hub.transport import Request, library, send, user_agent
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 SILENCE = 5.0
@@ -17,6 +16,8 @@ _MOST_BODY = 16 << 20
 _MOST_DRAINED = 64 << 10
 _HOPS = 5
 _MOVED = (301, 302, 303, 307, 308)
+# Of other characters two libraries may make two hosts; a password before an "@" is none of them.
+_PLACE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]%")
 # Of answers on the way to the last one: what the Hub says of an object that lies elsewhere.
 _FACTS = ("x-repo-commit", "x-linked-etag", "x-linked-size")
 _SETTINGS = {
@@ -104,11 +105,8 @@ class Client:
         self.token = token
         self._silence = silence
         self._origin = origin(self.endpoint)
-        made = library().build_hf_headers(
-            token=False, library_name="neffcache", library_version=__version__
-        )
         # A body has to come as it is stored: its digest is that of the plain bytes.
-        self._headers = {**made, "accept-encoding": "identity"}
+        self._headers = {"user-agent": user_agent(), "accept-encoding": "identity"}
 
     def call(
         self,
@@ -228,6 +226,9 @@ def origin(url: str) -> "tuple[str, str, int]":
 
     try:
         parts = urlsplit(url)
+        place = url.partition("://")[2].partition("/")[0].partition("?")[0]
+        if not place or not _PLACE.issuperset(place):
+            raise ValueError("its host is not plain")
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
         return parts.scheme, (parts.hostname or "").lower(), port
     except (ValueError, KeyError):

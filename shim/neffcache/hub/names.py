@@ -21,7 +21,7 @@ def repo_problem(repo: str) -> str:
         return "its repository is not of the form org/name"
     for part in (org, name):
         if not _is_part(part):
-            return f"{part!r} cannot be part of a repository's name"
+            return f"{_shown(part)} cannot be part of a repository's name"
     if len(name) > _LONGEST or repo.endswith(".git"):
         return "its repository's name is too long or ends in .git"
     return ""
@@ -47,6 +47,11 @@ def endpoint_problem(url: str) -> str:
     if not _ENDPOINT.issuperset(rest):
         return "its endpoint holds more than a host, a port and a path"
     return ""
+
+
+def _shown(text: str) -> str:
+    """A part for a message, if no password can be in it."""
+    return repr(text) if ":" not in text and "@" not in text else "what stands there"
 
 
 def _is_part(text: str) -> bool:

@@ -65,6 +65,13 @@ def info(hub: "Client", repo: str) -> Repo:
     return Repo(name, told.get("private") is True, gated, quota(answer))
 
 
+def check_revision(hub: "Client", repo: str, revision: str) -> None:
+    """Nothing, where a repository has a revision; else RefusedError, or RemoteError."""
+    path = f"/api/models/{client.quote(repo)}/revision/"
+    answer = hub.call("GET", path + client.quote(revision).replace("/", "%2F") + "?expand=private")
+    _fine(answer, repo, revision)
+
+
 def create(hub: "Client", repo: str, public: bool) -> "tuple[Repo, bool]":
     """Make a repository: what it is now, and whether it is new.
 
@@ -130,14 +137,14 @@ def _fields(header: str) -> "dict[str, str]":
     return found
 
 
-def _fine(answer: "Answer", repo: str) -> "Answer":
+def _fine(answer: "Answer", repo: str, revision: str = "") -> "Answer":
     if not answer.fine:
-        raise _failure(answer, repo)
+        raise _failure(answer, repo, revision)
     return answer
 
 
-def _failure(answer: "Answer", repo: str) -> RemoteError:
-    error = answers.failure(answer, repo)
+def _failure(answer: "Answer", repo: str, revision: str = "") -> RemoteError:
+    error = answers.failure(answer, repo, revision)
     known = answer.status != 404 or answer.code
     if 400 <= answer.status < 500 and answer.status not in _LATER and known:
         return RefusedError(error.what, error.remedy)

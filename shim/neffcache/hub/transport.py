@@ -1,9 +1,12 @@
 """World: one HTTP request by the session of whichever huggingface_hub is installed."""
 
 from neffcache.hub import answers
+from neffcache.version import __version__
 
-# As it comes from the socket: a slow line has to be seen moving.
+# At most, as it comes from the socket: a slow line has to be seen moving.
 _PIECE = 64 << 10
+# A body that is longer than this is a long one, of which so much is asked for at once.
+_LARGE = 1 << 20
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,19 +38,21 @@ class Reply:
         status: the number; headers: their names in lower case.
     """
 
-    __slots__ = ("_bodyless", "_host", "_raw", "headers", "status")
+    __slots__ = ("_bodyless", "_host", "_raw", "_stall", "headers", "status")
 
     def __init__(self, raw: "Any", request: Request, host: str) -> None:
         self._raw = raw
         self._host = host
         self._bodyless = request.method == "HEAD"
+        self._stall = request.stall
         self.status: int = raw.status_code
         self.headers = _lower(raw.headers)
 
     def pieces(self) -> "Iterator[bytes]":
         """The body as it arrives. Raises RemoteError when it breaks off or stalls."""
         left = int(length) if (length := self.headers.get("content-length", "")).isdigit() else -1
-        source = _pieces(self._raw)
+        line = None if self._bodyless or left <= _LARGE else _line(self._raw, self.headers)
+        source = _pieces(self._raw) if line is None else _direct(self._raw, line, left, self._stall)
         while True:
             try:
                 piece = next(source, b"")
@@ -70,6 +75,25 @@ def library() -> "Any":
     import huggingface_hub.utils
 
     return huggingface_hub.utils
+
+
+def user_agent() -> str:
+    """Who asks, in the library's own words for one that builds on it, without its statistics.
+
+    To have it say them costs what a small request does: it looks for tokens on the way.
+    """
+    import sys
+
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    found = [
+        f"neffcache/{__version__}",
+        f"hf_hub/{huggingface_hub.__version__}",
+        f"python/{sys.version.split()[0].rstrip('+')}",
+    ]
+    origin = getattr(constants, "HF_HUB_USER_AGENT_ORIGIN", None)
+    return "; ".join([*found, f"origin/{origin}"] if origin else found)
 
 
 def send(request: Request) -> Reply:
@@ -117,6 +141,29 @@ def _pieces(raw: "Any") -> "Iterator[bytes]":
     else:
         made = raw.raw.stream(_PIECE, decode_content=False)
     return made
+
+
+def _line(raw: "Any", headers: "Mapping[str, str]") -> "Any":
+    """What httpx reads an answer from, where its body is nothing but the next bytes; else None."""
+    extensions = getattr(raw, "extensions", {})
+    if extensions.get("http_version") != b"HTTP/1.1" or "transfer-encoding" in headers:
+        return None
+    return extensions.get("network_stream")
+
+
+def _direct(raw: "Any", line: "Any", left: int, stall: float) -> "Iterator[bytes]":
+    """A long body, past the parser, which copies each byte three times.
+
+    The first piece is all that the parser has read beyond the headers. The connection cannot be
+    used again: the parser never sees the end, and closes it.
+    """
+    parsed = raw.iter_raw()  # closes the connection when it goes
+    piece = next(parsed, b"")
+    while piece:
+        yield piece
+        left -= len(piece)
+        piece = line.read(min(left, _LARGE), stall) if left > 0 else b""
+    parsed.close()
 
 
 def _lower(headers: "Mapping[str, str]") -> "dict[str, str]":

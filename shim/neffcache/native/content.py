@@ -6,7 +6,6 @@ from neffcache import files, neff
 from neffcache.entry import wrapped
 from neffcache.errors import EntryError
 
-EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _GIT = 40  # hex digits of a git blob's SHA-1; an LFS object's SHA-256 has 64
 
 TYPE_CHECKING = False

@@ -9,6 +9,7 @@ from neffcache.invocation import Bypass
 PLAIN, NAMES, UNCHECKED = "plain", "names", "unchecked"
 WORDS = (PLAIN, NAMES, UNCHECKED)
 _SHORT = 100
+_DASHES = 2
 # Where things are written to; libneuronxla takes the last three for itself.
 _PLACES = flags.PLACES | {"--cache_dir", "--dump", "--compile_workdir"}
 
@@ -74,7 +75,7 @@ def of_flags(text: bytes) -> Verdict:
         return Verdict(UNCHECKED, f"its flags: {error}"[:_SHORT])
     for option, value in _values(words):
         named = outside.named(b"", files.encode(value))
-        if option in flags.FILE_VALUES or named:
+        if _takes_file(option) or named:
             return Verdict(NAMES, f"{option} {named or value}"[:_SHORT])
     return Verdict(PLAIN)
 
@@ -87,6 +88,11 @@ def holds_paths(text: bytes) -> bool:
 def both(graph: Verdict, given: Verdict) -> Verdict:
     """The worse of two: what names something, else what nobody checked."""
     return min((graph, given), key=lambda one: (NAMES, UNCHECKED, PLAIN).index(one.word))
+
+
+def _takes_file(option: str) -> bool:
+    """Whether an option's value is a file; its name may have been cut short."""
+    return len(option) > _DASHES and any(one.startswith(option) for one in flags.FILE_VALUES)
 
 
 def _values(words: "list[str]") -> "list[tuple[str, str]]":

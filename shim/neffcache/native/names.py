@@ -21,10 +21,12 @@ def is_version(name: str) -> bool:
 def is_entry(entry: str) -> bool:
     """Whether a relative path is that of an entry: `neuronxcc-<version>/MODULE_<...>`.
 
-    Nothing else may become a path: the name may come from a remote.
+    Nothing else may become a path: the name may come from a remote. A directory in the place of
+    another entry's lock would keep everybody from compiling that one.
     """
     version, slash, module = entry.partition("/")
-    return bool(slash) and is_version(version) and _is_name(module, MODULE)
+    plain = is_version(version) and _is_name(module, MODULE)
+    return bool(slash) and plain and not module.endswith(LOCK)
 
 
 def version_of(entry: str) -> str:

@@ -104,8 +104,12 @@ def serve_stored(plan: Plan, outcome: str) -> bool:
         bundle.close()
 
 
-def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
-    """Restore a bundle's files and say PASS; False when that failed (nothing is lost by it)."""
+def serve(plan: Plan, bundle: "Bundle", outcome: str, maker: str = "") -> bool:
+    """Restore a bundle's files and say PASS; False when that failed (nothing is lost by it).
+
+    Args:
+        maker: the remote that answers for damage; "": what was whole was damaged here.
+    """
     record = plan.record
     try:
         restore.tell_compiles(plan.store, plan.call.output)
@@ -113,7 +117,10 @@ def serve(plan: Plan, bundle: "Bundle", outcome: str) -> bool:
         restore.tell_compiles(plan.store, plan.call.output)
     except EntryError as error:
         plan.store.drop(plan.key.digest)
-        record.note("entry_damaged", str(error))
+        if maker:
+            record.note("remote_damaged", f"{maker} {error}")
+        else:
+            record.note("entry_damaged", str(error))
         return False
     except OSError as error:
         record.note("restore_failed", str(error))

@@ -138,6 +138,8 @@ def _inlined(plan: "Plan") -> "int | None":
 
     try:
         named = sum(constants.in_option(*one) for one in plan.call.named_files)
+        outside = plan.graph.outside.items()
+        named += sum(constants.in_kernel(path, size) for path, (_digest, size) in outside)
         return constants.inlined(plan.call.graph) + named
     except (Bypass, OSError):
         return None

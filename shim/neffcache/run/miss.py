@@ -35,6 +35,7 @@ def answer(plan: "Plan") -> int:
     if markers and plan.job.config.upload_wait:
         from neffcache import queue
 
+        queue.hasten(markers)
         queue.wait_for(markers, plan.job.config.upload_wait)
     return status
 
@@ -110,7 +111,7 @@ def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
     try:
         plan.record.set(remote=found.url)
         _tell_key(plan)
-        return calls.serve(plan, found.bundle, "hit_remote")
+        return calls.serve(plan, found.bundle, "hit_remote", "" if found.checked else found.url)
     finally:
         found.close()
 

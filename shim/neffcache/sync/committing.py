@@ -24,7 +24,6 @@ def send(store: "Store", name: str, opened: "Committing", keys: "list[str]") -> 
     somebody has put it right, it may be taken.
     """
     _allow_many_files()
-    _allow_open_files()
     batch = _Batch(store, name)
     for key in keys:
         batch.add(key)
@@ -50,17 +49,6 @@ def _allow_many_files() -> None:
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if 0 <= soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _allow_open_files() -> None:
-    """Every file of the batch is open at once: as many as this user may."""
-    import resource
-
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):
-        pass  # some hundred will do
 
 
 class _Batch:

@@ -101,9 +101,10 @@ class Gathering:
         self._look(keys)
         asked = [key for key in keys if key in self._asked]
         if asked:
-            return self._cut(asked)
-        batch = self._cut(keys)
-        ripe = self._is_full(batch, keys) or self._oldest(keys) >= self._gather
+            return self._cut(asked, _MOST)
+        batch = self._cut(keys, self._settings.hub_batch)
+        ripe = self._is_full(batch, keys) or self._is_awaited(keys)
+        ripe = ripe or self._oldest(keys) >= self._gather
         return batch if ripe and self._hourly.free(self._settings.hub_commits) else []
 
     def start(self) -> bool:
@@ -150,11 +151,11 @@ class Gathering:
         except OSError:
             return 0
 
-    def _cut(self, keys: "list[str]") -> "list[str]":
+    def _cut(self, keys: "list[str]", most: int) -> "list[str]":
         """As many of the first as one commit takes, at least one."""
         batch: list[str] = []
         total = 0
-        for key in keys[: max(min(self._settings.hub_batch, self._most), 1)]:
+        for key in keys[: max(min(most, self._most), 1)]:
             total += self._known[key][1]
             if batch and total > self._settings.hub_batch_size:
                 break
@@ -167,6 +168,14 @@ class Gathering:
         settings = self._settings
         many = len(batch) < len(keys) or len(batch) >= settings.hub_batch
         return many or total >= settings.hub_batch_size
+
+    def _is_awaited(self, keys: "list[str]") -> bool:
+        """Whether a compile waits for the upload of one of them."""
+        request = files.state(f"{self._queue}/{queue.AWAITED}")
+        if request is None:
+            return False
+        markers = [files.state(f"{self._queue}/{key}") for key in keys]
+        return any(marker is not None and marker[3] <= request[3] for marker in markers)
 
     def _oldest(self, keys: "list[str]") -> float:
         """How long the first has waited; also right when the clock has been put back since."""

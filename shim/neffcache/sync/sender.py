@@ -5,6 +5,7 @@ import posix
 from neffcache import files, journal, ledger, processes, publishing, queue, remote
 from neffcache.cache import bundles, reports
 from neffcache.errors import EntryError, NeffcacheError, RefusedError
+from neffcache.hub import answers
 from neffcache.store import keep, local
 from neffcache.store.local import Store
 from neffcache.sync import committing
@@ -28,6 +29,7 @@ def main(arguments: "list[str]") -> None:
     take fewer at once) or `failed why`.
     """
     processes.become_helper(NAME)
+    processes.hush()
     store = Store(arguments[0])
     try:
         destination = queue.read_destination(store, arguments[1])
@@ -42,7 +44,8 @@ def main(arguments: "list[str]") -> None:
             reports.send(f"refused {key}", str(error))
     except Exception as error:  # outermost: the uploader is told, whatever it was
         known = isinstance(error, NeffcacheError | OSError)
-        reports.send("failed", f"{'' if known else type(error).__name__ + ': '}{error}")
+        why = answers.harmless(str(error))
+        reports.send("failed", f"{'' if known else type(error).__name__ + ': '}{why}")
     reports.end()
 
 

@@ -201,7 +201,7 @@ class _Work:
         key, _, reason = detail.partition(" ")
         path = f"{self._store.path}/{local.QUEUE}/{self._destination.name}/{key}"
         marker = Marker(self._destination, key, path)
-        if word == "sent":
+        if word == "sent" or files.state(path) is None:  # or somebody else sees to it now
             files.discard(path)
         else:
             backlog.bury(self._store, marker, reason)

@@ -9,7 +9,7 @@ from neffcache import processes, remote
 from neffcache.cli import probe, text, waiting
 from neffcache.cli.checks import hub
 from neffcache.cli.finding import OK, WARN, Finding, Scene
-from neffcache.cli.world import World
+from neffcache.cli.world import World, tolerant
 from neffcache.errors import StoreError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     """The findings about remotes and the queue. A failing remote stops no hit of the store."""
     world = World(scene.environ, scene.config)
     specs = world.good_remotes()
-    if not specs:
+    if not specs and not tolerant(scene.environ)[1]:
         yield Finding("remotes", OK, "none set: only this host's compiles are found")
     for spec in specs:
         if spec.scheme == "hf":
@@ -39,7 +39,7 @@ def look(scene: Scene) -> Iterator[Finding]:
             remedy = "put that right, then run `neffcache flush`"
             yield Finding("queue", WARN, f"waiting for upload: {row.words()}", remedy)
         else:
-            yield Finding("queue", OK, f"on their way: {row.words()}")
+            yield Finding("queue", OK, f"waiting for upload: {row.words()}")
     yield from _dead(waiting.dead(store), store.path if store else "")
 
 
@@ -47,7 +47,8 @@ def _dead(found: list[waiting.Dead], store: str) -> Iterator[Finding]:
     if found:
         number = text.count(len(found), "upload")
         line = f"{number} refused for good, the last: {max(found, key=_age).words()}"
-        remedy = f"put that right; then remove {store}/dead to forget them"
+        remedy = "put that right and run `neffcache flush --refused`, "
+        remedy += f"or remove {store}/dead to forget them"
         yield Finding("queue", WARN, line, remedy)
 
 
