@@ -42,7 +42,7 @@ def knows(store: "Store", name: str, key: str, head_age: float) -> bool:
     if age < -_SKEW:
         files.discard(_path(store, name))
         return False
-    return age < head_age and key in known.keys
+    return max(age, 0.0) < head_age and key in known.keys
 
 
 def learn(store: "Store", name: str, head: str, key: str) -> None:

@@ -143,7 +143,7 @@ def test_an_entry_that_was_damaged_before_it_was_committed_is_the_remotes_fault(
     host = reader(tmp_path, repo, "host")
     assert host.compile(tmp_path / "work", TRAIN).status == 0
     assert host.outcomes() == ["compiled"]
-    assert notes(host) == [["remote_damaged", f"{HUB} the digest of neff does not match"]]
+    assert notes(host) == [["remote_damaged", f"{HUB}: the digest of neff does not match"]]
     assert host.compile(tmp_path / "again", TRAIN).status == 0
     assert (host.outcomes(), host.compiles) == (["compiled", "hit_local"], 1)
     for work in ("work", "again"):

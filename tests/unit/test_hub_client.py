@@ -13,9 +13,8 @@ from hub.peer import Peer
 from hubs import REPO, WRITER, variables
 from neffcache import remote
 from neffcache.errors import RemoteError
-from neffcache.hub import answers, client, transport
+from neffcache.hub import answers, client
 from neffcache.hub.client import Client
-from neffcache.version import __version__
 
 WHO = "/api/whoami-v2"
 
@@ -49,17 +48,6 @@ def test_a_call_carries_the_token_and_gives_the_answer(hub: Peer) -> None:
     (request,) = hub.requests()
     assert request.headers["authorization"] == f"Bearer {WRITER}"
     assert request.headers["user-agent"].startswith("neffcache/")
-
-
-def test_we_name_ourselves_as_the_library_would(hub: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY", True)
-    for origin in (None, "a-framework"):
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_USER_AGENT_ORIGIN", origin)
-        ask(hub).call("GET", WHO)
-        theirs = transport.library().build_hf_headers(
-            token=False, library_name="neffcache", library_version=__version__
-        )
-        assert hub.requests()[-1].headers["user-agent"] == theirs["user-agent"]
 
 
 def test_without_a_token_nothing_is_authorized(hub: Peer) -> None:

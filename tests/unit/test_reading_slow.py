@@ -22,6 +22,6 @@ def test_a_slow_download_is_noted_and_the_remote_is_asked_again(
         record = journal.Record()
         reader = Reader(store, settings(remote_timeout="20"), {}, record, str(tmp_path))
         assert reader.fetch(key_of("a"), remote.specs((f"file://{tmp_path}/remote",))) is None
-        detail = f"file://{tmp_path}/remote 40 s more for 3 s of compiling"
+        detail = f"file://{tmp_path}/remote: 40 s more for 3 s of compiling"
         assert record.notes == [["remote_slow", detail]]
         assert reader.outages == []

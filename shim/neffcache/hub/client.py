@@ -6,7 +6,8 @@ from neffcache import config, files, remote
 from neffcache.errors import RemoteError
 from neffcache.hub import installed
 from neffcache.hub.answers import Answer
-from neffcache.hub.transport import Request, library, send, user_agent
+from neffcache.hub.transport import Request, library, send
+from neffcache.version import __version__
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 SILENCE = 5.0
@@ -105,8 +106,11 @@ class Client:
         self.token = token
         self._silence = silence
         self._origin = origin(self.endpoint)
+        made = library().build_hf_headers(
+            token=False, library_name="neffcache", library_version=__version__
+        )
         # A body has to come as it is stored: its digest is that of the plain bytes.
-        self._headers = {"user-agent": user_agent(), "accept-encoding": "identity"}
+        self._headers = {**made, "accept-encoding": "identity"}
 
     def call(
         self,

@@ -1,7 +1,6 @@
 """World: one HTTP request by the session of whichever huggingface_hub is installed."""
 
 from neffcache.hub import answers
-from neffcache.version import __version__
 
 # At most, as it comes from the socket: a slow line has to be seen moving.
 _PIECE = 64 << 10
@@ -75,25 +74,6 @@ def library() -> "Any":
     import huggingface_hub.utils
 
     return huggingface_hub.utils
-
-
-def user_agent() -> str:
-    """Who asks, in the library's own words for one that builds on it, without its statistics.
-
-    To have it say them costs what a small request does: it looks for tokens on the way.
-    """
-    import sys
-
-    import huggingface_hub
-    from huggingface_hub import constants
-
-    found = [
-        f"neffcache/{__version__}",
-        f"hf_hub/{huggingface_hub.__version__}",
-        f"python/{sys.version.split()[0].rstrip('+')}",
-    ]
-    origin = getattr(constants, "HF_HUB_USER_AGENT_ORIGIN", None)
-    return "; ".join([*found, f"origin/{origin}"] if origin else found)
 
 
 def send(request: Request) -> Reply:

@@ -118,7 +118,7 @@ def serve(plan: Plan, bundle: "Bundle", outcome: str, maker: str = "") -> bool:
     except EntryError as error:
         plan.store.drop(plan.key.digest)
         if maker:
-            record.note("remote_damaged", f"{maker} {error}")
+            record.note("remote_damaged", f"{maker}: {error}")
         else:
             record.note("entry_damaged", str(error))
         return False
