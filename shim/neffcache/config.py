@@ -177,6 +177,10 @@ def _list(text: str) -> "tuple[str, ...]":
     return tuple(text.replace(",", " ").split())
 
 
+def _paths(text: str) -> "tuple[str, ...]":
+    return tuple(_path(part) for part in text.split(":") if part)
+
+
 def _names(text: str) -> "tuple[str, ...]":
     found = _list(text)
     for name in found:
@@ -191,6 +195,7 @@ _PARSERS: "dict[str, Callable[[str], object]]" = {
     "size": size,
     "path": _path,
     "list": _list,
+    "paths": _paths,
     "names": _names,
     "text": str,
     "choice": str.lower,
@@ -202,6 +207,7 @@ _REMEDY = {
     "size": "use a size such as 500M or 50G",
     "path": "use an absolute path",
     "list": "separate several by blanks or commas",
+    "paths": "use absolute paths separated by colons",
     "names": "name variables, each with or without a * at its end",
     "text": "use plain text",
     "choice": "use one of ",

@@ -45,12 +45,27 @@ OPTIONS = (
     ("hub_public_weights", "bool", "false", "there also NEFFs that may hold weights"),
     ("hub_trusted", "list", "", "Hub repositories whose native entries need no check of their HLO"),
     ("hub_hlo", "bool", "false", "push native entries together with their HLO"),
+    ("hooks", "bool", "false", "switch the hooks on in every Python process"),
+    ("hook_inprocess", "bool", "false", "the hooks also answer compilers called inside a process"),
+    ("job", "text", "", "a name that journal lines carry; `neffcache run` sets it"),
+    (
+        "upload",
+        "choice",
+        "save",
+        "when a job's entries are uploaded: save (and exit), exit, eager or off",
+    ),
+    ("watch", "paths", "", "further directories to look for new NEFFs in, separated by colons"),
+    ("catch_up", "bool", "true", "queue native entries that were there before the watcher, too"),
+    ("retry_failed", "bool", "true", "set failure logs aside that tell of memory or a kill"),
+    ("flush_timeout", "seconds", "60", "how long `neffcache run` waits for uploads at its end"),
+    ("grace", "seconds", "30", "how long after SIGTERM `neffcache run` may take in all"),
 )
 # The words that each option of type "choice" may have.
 CHOICES = {
     "compiler_check": ("record", "stat", "content"),
     "key_bytecode": ("raw", "strip"),
     "key_level": ("raw", "strict", "canonical"),
+    "upload": ("save", "exit", "eager", "off"),
 }
 
 
@@ -62,13 +77,18 @@ class Config:
 
     __slots__ = (
         "allow_savetemps",
+        "catch_up",
         "compiler",
         "compiler_check",
         "compiler_id",
         "config",
         "dir",
         "disable",
+        "flush_timeout",
+        "grace",
         "head_age",
+        "hook_inprocess",
+        "hooks",
         "hub_batch",
         "hub_batch_size",
         "hub_commits",
@@ -78,6 +98,7 @@ class Config:
         "hub_public",
         "hub_public_weights",
         "hub_trusted",
+        "job",
         "keep_log",
         "key_bytecode",
         "key_extra_env",
@@ -91,10 +112,13 @@ class Config:
         "remote_timeout",
         "remotes",
         "require_hit",
+        "retry_failed",
         "strict",
         "target",
+        "upload",
         "upload_wait",
         "wait",
+        "watch",
     )
     allow_savetemps: bool
     compiler: str
@@ -129,4 +153,13 @@ class Config:
     target: str
     upload_wait: float
     wait: float
+    catch_up: bool
+    flush_timeout: float
+    grace: float
+    hook_inprocess: bool
+    hooks: bool
+    job: str
+    retry_failed: bool
+    upload: str
+    watch: "tuple[str, ...]"
     origins: "dict[str, str]"

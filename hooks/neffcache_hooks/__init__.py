@@ -1,0 +1,1 @@
+"""Door: hooks in a training process: `enable`, `disable`, `status`; importing changes nothing."""

@@ -1,0 +1,1 @@
+"""Door: what an interpreter with NEFFCACHE_HOOKS set runs at its start."""
