@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import _bench_calls
 import _bench_figures as figures
+import _bench_hooks
 import _bench_hub
+import _bench_watcher
 from _bench_figures import Figure, interleave
 from _bench_graphs import rows
 from _bench_lab import MB, OUTPUT, Lab, LabError, need_space
@@ -164,6 +167,17 @@ def hub(lab: Lab, size: Size) -> Iterator[Figure]:
     yield from _bench_hub.rows(lab, size.memory_mb == QUICK.memory_mb)
 
 
+def hooks(lab: Lab, size: Size) -> Iterator[Figure]:
+    """What the hooks cost where they have nothing to do, and at a save."""
+    yield from _bench_hooks.rows(lab, 3 * size.runs)
+    yield from _bench_calls.rows(lab, size.runs)
+
+
+def watcher(lab: Lab, size: Size) -> Iterator[Figure]:
+    """The process that waits for new entries."""
+    yield from _bench_watcher.rows(lab, size.memory_mb == QUICK.memory_mb)
+
+
 CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "hit": hit,
     "large": large,
@@ -172,4 +186,6 @@ CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "memory": memory,
     "graphs": graphs,
     "hub": hub,
+    "hooks": hooks,
+    "watcher": watcher,
 }

@@ -94,7 +94,8 @@ def python_id() -> str:
 def digest_inputs() -> str:
     """One digest of everything that decides what is installed."""
     total = hashlib.sha256()
-    for path in [ROOT / "pyproject.toml", Path(__file__).resolve(), *sdk_files()]:
+    line = ROOT / "hooks" / "neffcache-hooks.pth"
+    for path in [ROOT / "pyproject.toml", line, Path(__file__).resolve(), *sdk_files()]:
         data = path.read_bytes()
         total.update(f"{path.relative_to(ROOT)}\0{len(data)}\0".encode() + data)
     return total.hexdigest()

@@ -62,6 +62,11 @@ def learn(store: "Store", name: str, head: str, key: str) -> None:
         pass  # then it is asked for again
 
 
+def forget(store: "Store", name: str) -> None:
+    """Something has just been pushed to a remote: what it lacked before is asked again."""
+    files.discard(_path(store, name))
+
+
 def _path(store: "Store", name: str) -> str:
     return f"{store.path}/{DIRECTORY}/{name}"
 

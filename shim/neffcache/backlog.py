@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from neffcache.queue import Destination
     from neffcache.store.local import Store
 
 
@@ -61,6 +62,11 @@ class Waiting:
         self.reason = ""
         self.failing = False
 
+    @property
+    def refused(self) -> bool:
+        """Whether the remote answered, and what it said is no."""
+        return self.failing and f": {publishing.REFUSED}" in self.reason
+
 
 class Flushed:
     """How emptying the queue went.
@@ -80,8 +86,8 @@ class Flushed:
 
     @property
     def unreachable(self) -> bool:
-        """Whether something is left because its remote failed."""
-        return any(waiting.failing for waiting in self.left)
+        """Whether something is left because its remote failed, without saying no."""
+        return any(waiting.failing and not waiting.refused for waiting in self.left)
 
 
 def pending(store: "Store", environ: "Mapping[bytes, bytes]") -> "list[Waiting]":
@@ -244,13 +250,20 @@ def _waiting(store: "Store", made: Waiting, environ: "Mapping[bytes, bytes]") ->
         made.reason = str(error)
         return made
     made.remote = destination.remote
-    made.reason = queue.why_not(store, destination, environ)
-    stamp = breaker.read(f"{store.path}/{local.BREAKERS}/write-{made.name}")
-    if not made.reason and stamp is not None:
-        made.failing = True
-        often = f"failed {stamp.failures} times, the last time" if stamp.failures > 1 else "failed"
-        made.reason = f"{often}: {stamp.reason}"
+    made.reason, made.failing = obstacle(store, destination, environ)
     return made
+
+
+def obstacle(
+    store: "Store", destination: "Destination", environ: "Mapping[bytes, bytes]"
+) -> "tuple[str, bool]":
+    """What an entry for a destination would wait for ("": nothing), and whether that is failing."""
+    reason = queue.why_not(store, destination, environ)
+    stamp = breaker.read(f"{store.path}/{local.BREAKERS}/write-{destination.name}")
+    if reason or stamp is None:
+        return reason, False
+    often = f"failed {stamp.failures} times, the last time" if stamp.failures > 1 else "failed"
+    return f"{often}: {stamp.reason}", True
 
 
 def _native_grave(store: "Store", one: Dead) -> "tuple[str, str] | None":

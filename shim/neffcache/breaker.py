@@ -9,6 +9,8 @@ FIRST, MOST = 30.0, 600.0
 # A pause that the remote itself states is obeyed up to here.
 STATED = 7200.0
 FIRST_LINE = "neffcache-breaker 1"
+# How the reason begins when the remote stated a pause to an uploader.
+ASKED = "it asked to be left alone"
 # Hosts that failed together do not come back together: up to this share longer.
 _JITTER = 0.25
 # A stamp further ahead than any we write comes from a clock that has been put back since.

@@ -18,7 +18,7 @@ _FILE_LIMIT = 1 << 20
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("0", "false", "no", "off")
-_PLACES = ("dir", "log", "compiler")
+_PLACES = ("dir", "log", "compiler", "job")
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -56,7 +56,8 @@ def load(environ: "Mapping[bytes, bytes]") -> Config:
 def fallback(environ: "Mapping[bytes, bytes]") -> Config:
     """The defaults, with where things lie taken from the environment where that is well-formed.
 
-    For a call whose settings are wrong: it still has to find the compiler and the journal.
+    For a call whose settings are wrong: it still has to find the compiler and the journal, and
+    to say whose job it is.
     """
     made = Config()
     made.origins = {}

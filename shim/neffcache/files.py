@@ -240,14 +240,19 @@ def append(path: str, data: bytes, mode: int = PRIVATE) -> None:
 def make_directories(path: str, mode: int = PRIVATE_DIRECTORY) -> None:
     """Make a directory and what is missing above it."""
     try:
-        posix.mkdir(path, mode)
-        if mode == PRIVATE_DIRECTORY:
-            posix.chmod(path, mode)  # as in `create`
-    except FileExistsError:
-        return
+        _make_directory(path, mode)
     except FileNotFoundError:
         above = parent(path)
         if above == path:
             raise
         make_directories(above, mode)
-        make_directories(path, mode)
+        _make_directory(path, mode)  # where nothing can be made (/proc) it fails once more
+
+
+def _make_directory(path: str, mode: int) -> None:
+    try:
+        posix.mkdir(path, mode)
+        if mode == PRIVATE_DIRECTORY:
+            posix.chmod(path, mode)  # as in `create`
+    except FileExistsError:
+        pass

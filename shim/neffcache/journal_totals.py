@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
@@ -47,6 +47,23 @@ def counts(directory: str) -> Counts:
         OSError: the journal is there but cannot be read.
     """
     return journal_counts.difference(_cumulative(directory), _load(directory, ZERO))
+
+
+def of_job(directory: str, job: str) -> Counts:
+    """What the calls of one job add up to, as far as the journal still holds them.
+
+    Raises:
+        OSError: the journal is there but cannot be read.
+    """
+    mark = journal.dump(job).encode()
+    made = Counts()
+    for file in _open_pair(directory):
+        if file is not None:
+            with file:
+                lines = _records(line for line in file if mark in line)
+                found = journal_counts.total(one for one in lines if one.get("job") == job)
+                made = journal_counts.add(made, found)
+    return made
 
 
 def zero(directory: str) -> None:
@@ -192,7 +209,7 @@ def _head(file: BinaryIO) -> str:
     return files.digest(data.partition(b"\n")[0])
 
 
-def _records(file: BinaryIO) -> Iterator[dict[str, Any]]:
+def _records(file: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in file:
         try:
             made = json.loads(line, parse_constant=_no_number)

@@ -49,6 +49,28 @@ def load_prctl() -> "Callable[[int, int], None]":
     return prctl
 
 
+def sync_all(path: str) -> bool:
+    """Have the disk hold all that its file system was given so far; False where that is not to be.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    try:
+        import ctypes
+
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (ImportError, OSError, AttributeError):
+        return False
+    fd = posix.open(path, posix.O_RDONLY | posix.O_DIRECTORY | posix.O_CLOEXEC)
+    try:
+        if call(fd) == 0:
+            return True
+        code = ctypes.get_errno()
+        raise OSError(code, posix.strerror(code), path)
+    finally:
+        posix.close(fd)
+
+
 def rename_new(old: str, new: str) -> bool:
     """Rename a directory to a name that must not exist; False when this kernel cannot promise it.
 

@@ -53,6 +53,49 @@ def try_lock(path: str) -> "Lock | None":
     raise NoLocks(f"{path} is never the file that was just opened")
 
 
+def share(path: str) -> "int | None":
+    """Hold a lock together with others: a descriptor, which forks hold, too.
+
+    None while somebody holds it alone. An exec lets go of it.
+
+    Raises:
+        NoLocks: flock does not work here; OSError: the lock file cannot be made.
+    """
+    fd = files.create(path, posix.O_RDWR)
+    try:
+        if _flock(fd, fcntl.LOCK_SH):
+            held, fd = fd, -1
+            return held
+    finally:
+        if fd >= 0:
+            posix.close(fd)
+    return None
+
+
+def is_free(path: str) -> bool:
+    """Whether nobody holds a lock, neither alone nor with others.
+
+    Raises:
+        NoLocks: flock does not work here; OSError: it cannot be told.
+    """
+    try:
+        fd = files.open_read(path)
+    except FileNotFoundError:
+        return True
+    try:
+        return _flock(fd)
+    finally:
+        posix.close(fd)
+
+
+def is_at(fd: int, path: str) -> bool:
+    """Whether a descriptor is open, and of the file that stands at a path."""
+    try:
+        return _still_there(fd, path)
+    except OSError:
+        return False
+
+
 class Presence:
     """Being at a place where others may be meanwhile, and knowing afterwards whether they were.
 

@@ -51,6 +51,12 @@ class Check:
             return "the compressed data ends early"
         return self._tar.finish()
 
+    def stopped(self) -> str:
+        """What is wrong as far as it was fed; a header that was given whole may still be."""
+        if not self._problem and len(self._head) < HEADER:
+            return f"only {len(self._head)} bytes"
+        return self._problem
+
     def payload(self) -> str:
         """The digest of its payload (see Payload), of a complete file."""
         return self._payload.digest()

@@ -7,6 +7,7 @@ OUTCOMES = (
     ("hit_local", HIT, "answered from the local store"),
     ("hit_remote", HIT, "answered from a remote, now also in the local store"),
     ("hit_waited", HIT, "answered by a compile of another process that this one waited for"),
+    ("hit_native", HIT, "answered by an entry of libneuronxla's cache that a remote had"),
     ("compiled", MISS, "not stored anywhere: compiled and kept"),
     ("compiled_readonly", MISS, "compiled, not kept: the cache is set to read only"),
     ("compiled_store_failed", MISS, "compiled, not kept: the local store could not take it"),
@@ -53,11 +54,17 @@ NOTES = (
     ("remote_offline", "a remote was not asked: HF_HUB_OFFLINE is set"),
     ("remote_damaged", "a remote's entry was damaged and not used"),
     ("remote_slow", "a download was given up: compiling is quicker"),
+    ("native_absent", "a remote does not have the entry of libneuronxla's cache"),
+    ("native_refused", "a remote's entry of libneuronxla's cache is not whole, or not checked"),
+    ("native_unwritten", "an entry could not be brought into libneuronxla's cache"),
     ("wait_timeout", "waited as long as allowed for another compile of the same key"),
     ("no_locks", "the file system has no working locks: not waited"),
     ("queue_failed", "the entry could not be queued for its remotes"),
     ("recache", "stored answers were passed over on request"),
     ("nondeterministic", "two compiles of one key gave different results"),
+    ("lock_cleared", "a lock of libneuronxla's cache was removed: its taker is dead"),
+    ("lock_unproven", "a lock of libneuronxla's cache is waited for that nobody seems to hold"),
+    ("failure_set_aside", "a failed compile of libneuronxla's cache is tried again"),
 )
 
 

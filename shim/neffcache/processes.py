@@ -87,6 +87,17 @@ class Helper:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode("utf-8", "replace")
 
+    def let_go(self) -> None:
+        """It has said its last word: wait for it to go by itself, for an instant.
+
+        Whoever reaps all children of this process then sees none that a signal ended.
+        """
+        try:
+            while self.line(_TO_GO) is not None:
+                pass
+        except Silent:
+            pass
+
     def stop(self) -> None:
         """End it, whatever it is doing; never waits long, not even for what cannot be killed."""
         posix.close(self._life)
@@ -114,7 +125,12 @@ def spawn_detached(argv: "Sequence[str]", environ: "Mapping[bytes, bytes]") -> N
 
 def reap_abandoned() -> int:
     """Collect given-up children that have ended; how many have not."""
-    _abandoned[:] = [pid for pid in _abandoned if not _gone(pid)]
+    for pid in list(_abandoned):
+        if _gone(pid):
+            try:
+                _abandoned.remove(pid)
+            except ValueError:
+                pass  # another thread was quicker
     return len(_abandoned)
 
 

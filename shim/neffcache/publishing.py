@@ -9,6 +9,9 @@ _TERMS = ("hub_hlo", "hub_no_xet", "hub_public", "hub_public_weights", "remote_t
 # Where what the user agreed to is noted.
 _PLACES = (b"HF_HOME", b"HOME", b"XDG_CACHE_HOME")
 
+# How the reason begins where the place itself said no: whoever waits need not wait for it.
+REFUSED = "refused: "
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

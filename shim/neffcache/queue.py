@@ -22,6 +22,7 @@ NONE = "-"
 _LIMIT = 64 << 10
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.25
 _HEX = frozenset("0123456789abcdef")
+_PLAIN = frozenset(b"/._-+=~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,10 +110,14 @@ def put(
         files.sync_directory(top)
         files.sync_directory(store.path)
     path = f"{directory}/{key}"
-    text = f"{MARKER_LINE}\nkey {key}\ntime {time.time():.3f}\n{native_line(native)}"
-    files.publish(path, text.encode(), sync=True)
+    files.publish(path, marker_text(key, time.time(), native), sync=True)
     files.discard(f"{store.path}/{local.DEAD}/{destination.name}/{key}")
     return Marker(destination, key, path)
+
+
+def marker_text(key: str, now: float, native: "tuple[str, str] | None") -> bytes:
+    """A marker's file."""
+    return f"{MARKER_LINE}\nkey {key}\ntime {now:.3f}\n{native_line(native)}".encode()
 
 
 def read_destination(store: "Store", name: str) -> Destination:
@@ -136,12 +141,13 @@ def read_destination(store: "Store", name: str) -> Destination:
 
 
 def keys(store: "Store", name: str) -> "list[str]":
-    """The keys that wait for a destination, sorted."""
+    """The keys that wait for a destination, sorted; what is no plain file is no marker."""
     try:
-        names = posix.listdir(f"{store.path}/{local.QUEUE}/{name}")
+        with posix.scandir(f"{store.path}/{local.QUEUE}/{name}") as rows:
+            plain = [one.name for one in rows if one.is_file(follow_symlinks=False)]
     except OSError:
         return []
-    return sorted(key for key in names if is_key(key))
+    return sorted(filter(is_key, plain))
 
 
 def native_key(root: str, entry: str) -> str:
@@ -153,12 +159,13 @@ def native_line(native: "tuple[str, str] | None") -> str:
     """The line that names an entry of libneuronxla's cache: percent-encoded; "" for None."""
     if native is None:
         return ""
-    return f"{_NATIVE}{_quoted(native[0])}\t{_quoted(native[1])}\n"
+    return f"{_NATIVE}{quoted(native[0])}\t{quoted(native[1])}\n"
 
 
 def native_of(store: "Store", name: str, key: str) -> "tuple[str, str] | None":
     """(root, entry) when a destination's marker stands for an entry of libneuronxla's cache."""
-    return native_in(_content(f"{store.path}/{local.QUEUE}/{name}/{key}"))
+    found = native_in(_content(f"{store.path}/{local.QUEUE}/{name}/{key}"))
+    return found if found and native_key(*found) == key else None
 
 
 def native_in(data: bytes) -> "tuple[str, str] | None":
@@ -167,8 +174,8 @@ def native_in(data: bytes) -> "tuple[str, str] | None":
 
     for line in files.decode(data).split("\n"):
         if line.startswith(_NATIVE):
-            root, _, entry = line[len(_NATIVE) :].partition("\t")
-            return remote.unquote(root), remote.unquote(entry)
+            root, _, entry = map(remote.unquote, line[len(_NATIVE) :].partition("\t"))
+            return None if "\0" in root + entry else (root, entry)
     return None
 
 
@@ -238,11 +245,8 @@ def start_uploaders(
     Raises:
         OSError: no process could be started; the markers stay for the next one.
     """
-    clean = {
-        name: value
-        for name, value in home.pinned(environ).items()
-        if name not in (b"LD_PRELOAD", find.ACTIVE)
-    }
+    unwanted = (b"LD_PRELOAD", find.ACTIVE)
+    clean = {one: text for one, text in home.pinned(environ).items() if one not in unwanted}
     wanted = {marker.destination.name: marker.destination for marker in markers}
     for name, destination in wanted.items():
         if not why_not(store, destination, environ) and not is_served(store, name):
@@ -279,13 +283,9 @@ def wait_for(markers: "Sequence[Marker]", seconds: float) -> "list[Marker]":
         pause = min(pause * 1.5, _LAST_PAUSE)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Plain letters; `remote.unquote` gives the text back."""
-    safe = b"/._-+=~"
-    return "".join(
-        chr(byte) if (chr(byte).isalnum() and byte < 128) or byte in safe else f"%{byte:02X}"
-        for byte in files.encode(text)
-    )
+    return "".join(chr(one) if one in _PLAIN else f"%{one:02X}" for one in files.encode(text))
 
 
 def _given(text: str) -> str:

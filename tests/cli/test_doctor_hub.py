@@ -180,10 +180,18 @@ def test_a_malformed_name_is_not_called_none(host: Host, hub: Peer) -> None:
 def test_a_revision_that_is_not_there(host: Host, hub: Peer) -> None:
     told = the_warning(host, hub, NEFFCACHE_REMOTES=f"hf://{REPO}@no/such", CUSTOM_CACHE_REPO="")
     assert f"{REPO} has no revision no/such -> correct or remove @revision" in told
-    good = look(host, hub, NEFFCACHE_REMOTES=f"hf://{REPO}@{hub.head(REPO)}", CUSTOM_CACHE_REPO="")
+    there = f"hf://{REPO}@{hub.head(REPO)}?mode=ro"
+    good = look(host, hub, NEFFCACHE_REMOTES=there, CUSTOM_CACHE_REPO="")
     assert lines(good, "warn") == []
 
 
 def test_a_token_that_cannot_be_sent(host: Host, hub: Peer) -> None:
     told = the_warning(host, hub, token="hf_\u00e9")
     assert "the token holds what no token does -> correct HF_TOKEN" in told
+
+
+def test_a_commit_is_not_to_be_written_to(host: Host, hub: Peer) -> None:
+    revision = hub.head(REPO)
+    there = f"hf://{REPO}@{revision}"
+    found = the_warning(host, hub, NEFFCACHE_REMOTES=there, CUSTOM_CACHE_REPO="")
+    assert f"{revision[:8]}... is a commit, not a branch -> name a branch" in found

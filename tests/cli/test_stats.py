@@ -17,7 +17,7 @@ from neffcache.store.local import Store
 FIELDS = {
     "outcomes": dict, "notes": dict, "saved_seconds": float, "compile_seconds": float,
     "bytes": int, "since": float, "calls": int, "kinds": dict, "store": dict,
-    "remotes": list, "queue": list, "dead": list,
+    "remotes": list, "queue": list, "dead": list, "watch": dict,
 }  # fmt: skip
 STORE = {"path": str, "bytes": int, "entries": int, "limit": int}
 

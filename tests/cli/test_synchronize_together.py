@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -114,6 +116,26 @@ def test_hosts_that_push_the_same_entry_at_once_leave_one_whole_entry(
     assert finish(start(hosts[2])).status == 0
     (neff,) = [data for name, data in tree(native(hosts[2])).items() if name.endswith(names.NEFF)]
     assert neff == hub.read(REPO, f"{ENTRY}/{names.NEFF}")
+
+
+def test_files_of_two_compiles_of_one_entry_never_stand_together(
+    hub: Peer, make_native_host: Callable[[str], Host]
+) -> None:
+    """Of one host with a wrapper and one without, whose commits meet on the same head."""
+    hub.fault("/commit/", delay=2.0)  # whoever is first is overtaken
+    hosts = [make_native_host(name) for name in ("one", "two")]
+    mine = [makers.neff(uuid=bytes([number]) * 16) for number in range(2)]
+    write(native(hosts[0]), files=contents(model__neff=mine[0]))
+    wrapper = b"wrapper of " + mine[1]
+    write(native(hosts[1]), files=contents(model__neff=mine[1], wrapped_neff__hlo=wrapper))
+    assert [finish(one).status for one in [start(host) for host in hosts]] == [0, 0]
+    there = {path.rpartition("/")[2] for path in hub.paths(REPO)}
+    stated = json.loads(hub.read(REPO, f"{ENTRY}/{names.MANIFEST}") or b"")["files"]
+    assert there - {names.MANIFEST} == set(stated)
+    assert (names.WRAPPED in there) == (hub.read(REPO, f"{ENTRY}/{names.NEFF}") == mine[1])
+    for name, row in stated.items():
+        data = hub.read(REPO, f"{ENTRY}/{name}") or b""
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (row["bytes"], row["sha256"])
 
 
 def test_entry_that_comes_while_its_twin_is_compiled_is_left_to_the_compile(

@@ -42,6 +42,8 @@ CALL_ROOMS = frozenset(("neffcache.graph.asked", "neffcache.graph.outside"))
 # What a compile that is then kept loads on top.
 MISS_LIBRARY = frozenset(("_ctypes", "_struct", "binascii", "fcntl", "resource", "struct", "zlib"))
 MISS_ROOMS = frozenset((
+    "neffcache.become",
+    "neffcache.child",
     "neffcache.compiler.package",
     "neffcache.compiler.script",
     "neffcache.entry.build",
@@ -73,8 +75,6 @@ MISS_ROOMS = frozenset((
     "neffcache.run.keeping",
     "neffcache.run.manifest",
     "neffcache.run.miss",
-    "neffcache.shim.become",
-    "neffcache.shim.child",
     "neffcache.store.claim",
     "neffcache.store.keep",
     "neffcache.targets",
@@ -86,6 +86,7 @@ REMOTE_ROOMS = frozenset((
     "neffcache.absences",
     "neffcache.breaker",
     "neffcache.cache",
+    "neffcache.cache.asking",
     "neffcache.cache.reading",
     "neffcache.credentials",
     "neffcache.hub.login",
@@ -94,4 +95,12 @@ REMOTE_ROOMS = frozenset((
     "neffcache.processes",
     "neffcache.publishing",
     "neffcache.remote",
+))  # fmt: skip
+# What an interpreter's start loads where NEFFCACHE_HOOKS is set, before any target: nothing else.
+HOOKS_START = frozenset((
+    "neffcache_hooks",
+    "neffcache_hooks.guard",
+    "neffcache_hooks.importing",
+    "neffcache_hooks.start",
+    "neffcache_hooks.targets",
 ))  # fmt: skip

@@ -11,6 +11,7 @@ FLOORS = {
     **dict.fromkeys(
         ("errors", "outcome", "files", "kernel", "locks", "processes", "start", "version"), 0
     ),
+    **dict.fromkeys(("become", "child"), 0),
     **dict.fromkeys(
         ("invocation", "flags", "environment", "environment_reasons", "graph", "key"), 1
     ),
@@ -25,15 +26,24 @@ FLOORS = {
             "breaker",
             "credentials",
             "hub",
+            "failures",
+            "holders",
+            "jobs",
             "journal",
             "journal_counts",
             "journal_totals",
             "queue",
+            "queueing",
             "lease",
             "ledger",
+            "living",
+            "machine",
+            "orphans",
             "publishing",
             "targets",
             "trust",
+            "watched",
+            "watching",
         ),
         2,
     ),

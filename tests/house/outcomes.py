@@ -7,6 +7,7 @@ from pathlib import Path
 from house import tree
 
 TABLE = "shim/neffcache/outcome.py"
+PRODUCT = ("shim/neffcache", "hooks/neffcache_hooks")
 TESTED = (
     "tests/story",
     "tests/faults",
@@ -14,11 +15,13 @@ TESTED = (
     "tests/unit",
     "tests/cli",
     "tests/remotes",
+    "tests/hooks",
+    "tests/watch",
 )
 # Calls whose first argument is an id, by the last part of the called name, and which table has it.
 CALLS = {"Bypass": "OUTCOMES", "_NotKept": "OUTCOMES", "note": "NOTES", "kind": "OUTCOMES"}
 # Calls whose second argument is one.
-SECOND = {"pass_on": "OUTCOMES", "serve_stored": "OUTCOMES"}
+SECOND = {"pass_on": "OUTCOMES", "serve_stored": "OUTCOMES", "tell": "NOTES"}
 # And the third.
 THIRD = {"serve": "OUTCOMES"}
 
@@ -55,7 +58,7 @@ def unknown(root: Path) -> Iterator[str]:
 def unused(root: Path) -> Iterator[str]:
     """Ids that nothing in the product can produce."""
     written: set[str] = set()
-    for name in tree.python_files(root, "shim/neffcache"):
+    for name in tree.python_files(root, *PRODUCT):
         if name != TABLE:
             written |= set(_strings(tree.parse(root, name)))
     for which, names in table(root).items():
@@ -65,7 +68,7 @@ def unused(root: Path) -> Iterator[str]:
 
 def uses(root: Path) -> Iterator[tuple[str, int, str, str]]:
     """(file, line, table, id) of every place where the product names an outcome or a note."""
-    for name in tree.python_files(root, "shim/neffcache"):
+    for name in tree.python_files(root, *PRODUCT):
         syntax = tree.parse(root, name)
         constants = _constants(syntax)
         for node in ast.walk(syntax):

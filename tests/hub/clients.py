@@ -9,14 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".clients"
 SDK = ROOT / "tests" / "sdk"
+_HOOKS = ROOT / "hooks" / "neffcache-hooks.pth"
 _OLDEST, _STAMP = (3, 10), "made.json"
 
 
@@ -31,12 +32,15 @@ class Client:
     Attributes:
         requires: what pip is asked for, with all that it needs.
         folders: projects of this checkout, installed as they are.
-        product: whether it has this checkout's product too, by its plain path.
+        beside: what pip is asked for, without what it needs, by directory: those see it who put
+            that on their PYTHONPATH (accelerate takes any torch_xla for a device to run on).
+        product: whether it has this checkout's product and hooks too, by their plain paths.
         below: the first version of Python that is too new for it.
     """
 
     requires: tuple[str, ...]
     folders: tuple[Path, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
     below: tuple[int, int] = (4, 0)
     product: bool = False
 
@@ -46,9 +50,20 @@ _OTHERS = ("filelock>=3.13", "psutil>=5.9", "watchdog>=4.0")
 CLIENTS = {
     "hub-0.36": Client(("huggingface_hub==0.36.2", *_OTHERS), product=True),
     "hub-1.33": Client(("huggingface_hub==1.33.0", *_OTHERS), product=True),
-    # What is proprietary of its imports are stand-ins of ours, the rest is the real thing.
+    # What is proprietary of its imports are stand-ins of ours, the rest is the real thing. One for
+    # optimum-neuron and for the frameworks below it: torch is the largest of all downloads.
     "optimum": Client(
-        ("torch==2.13.0", "optimum-neuron==0.4.5"), (SDK, SDK / "frameworks"), below=(3, 12)
+        (
+            "optimum-neuron==0.4.5",
+            "torch==2.13.0",
+            "safetensors",
+            "jax>=0.6.2,<0.11",
+            *_OTHERS,
+        ),
+        (SDK,),
+        {"standins": str(SDK / "frameworks"), "trainer": "accelerate==1.15.0"},
+        below=(3, 12),
+        product=True,
     ),
 }
 
@@ -73,6 +88,11 @@ def python_of(name: str) -> Path:
     return home / "bin" / "python"
 
 
+def beside(name: str, directory: str) -> str:
+    """A directory that a client's environment has beside it, for a PYTHONPATH."""
+    return str(HOME / name / directory)
+
+
 def _made(home: Path, wanted: dict[str, str]) -> bool:
     try:
         return bool(json.loads((home / _STAMP).read_text()) == wanted)
@@ -87,10 +107,13 @@ def _make(client: Client, home: Path, stamp: dict[str, str]) -> None:
     _run(home, [*pip, *client.requires])
     if client.folders:
         _run(home, [*pip, "--no-deps", *map(str, client.folders)])
+    for directory, wanted in client.beside.items():
+        _run(home, [*pip, "--no-deps", f"--target={beside(home.name, directory)}", wanted])
     if client.product:
-        # Like an editable install: a line that names the directory.
+        # Like an editable install: a line for each directory, and the one that hooks start by.
         for packages in home.glob("lib/python3*/site-packages"):
-            (packages / "neffcache.pth").write_text(f"{ROOT / 'shim'}\n")
+            (packages / "neffcache.pth").write_text(f"{ROOT / 'hooks'}\n{ROOT / 'shim'}\n")
+            shutil.copyfile(_HOOKS, packages / _HOOKS.name)
     (home / _STAMP).write_text(json.dumps(stamp) + "\n")
 
 
@@ -112,7 +135,9 @@ def _run(home: Path, command: list[str]) -> None:
 
 def _stamp(client: Client) -> dict[str, str]:
     """Everything that decides what is installed."""
-    total = hashlib.sha256(f"{client.requires!r}{'product' * client.product}".encode())
+    total = hashlib.sha256(f"{client.requires!r} {sorted(client.beside.values())!r}".encode())
+    if client.product:
+        total.update(f"product\0{_HOOKS.read_text()}".encode())
     for path in _sources(client):
         data = path.read_bytes()
         total.update(f"{path.relative_to(ROOT)}\0{len(data)}\0".encode() + data)
@@ -138,7 +163,7 @@ def _interpreter(client: Client) -> str:
         if found:
             return os.path.realpath(found)
     limit = ".".join(map(str, client.below))
-    raise ClientError(f"{client.requires[-1]} needs a Python before {limit}, and none is on PATH")
+    raise ClientError(f"{client.requires[0]} needs a Python before {limit}, and none is on PATH")
 
 
 @contextmanager

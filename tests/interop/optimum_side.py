@@ -97,6 +97,32 @@ def which() -> dict[str, object]:
     return {"repos": _theirs("utils.cache_utils").get_hf_hub_cache_repos()}
 
 
+def compile_with_hooks(
+    order: str, root: str, graph: str, key: str, *flags: str
+) -> dict[str, object]:
+    """A compile in their cache session and one after it; our hooks come first, or theirs do."""
+    import neffcache_hooks
+
+    hub_cache, cache = _theirs("cache.hub_cache"), _library("neuron_cc_cache")
+    libncc, entry = _library("libncc"), cache.CompileCacheEntry
+    module, maker, own = Path(graph).read_bytes(), cache.create_compile_cache, entry.__enter__
+    seen = []
+    if order == "ours first":
+        neffcache_hooks.enable()
+    with hub_cache.hub_neuronx_cache(cache_dir=root):
+        neffcache_hooks.enable()
+        seen.append(libncc.create_compile_cache is not maker)
+        neff = libncc.neuron_xla_compile(module, list(flags), cache_key=key, cache_dir=root)
+        if order == "ours leave first":
+            neffcache_hooks.disable()
+            seen.append(libncc.create_compile_cache is not maker)
+    seen.append(libncc.create_compile_cache is maker and cache.create_compile_cache is maker)
+    again = libncc.neuron_xla_compile(module, list(flags), cache_key=key, cache_dir=root)
+    neffcache_hooks.disable()
+    seen += [entry.__enter__ is own, libncc.create_compile_cache is maker, again == neff]
+    return {"neff": hashlib.sha256(neff).hexdigest(), "seen": seen}
+
+
 def _theirs(name: str) -> Any:
     return importlib.import_module(f"optimum.neuron.{name}")
 
@@ -108,6 +134,7 @@ def _library(name: str) -> Any:
 COMMANDS: dict[str, Callable[..., dict[str, object]]] = {
     "compile": compile_graph,
     "compile-locally": compile_locally,
+    "compile-with-hooks": compile_with_hooks,
     "look-up": look_up,
     "synchronize": synchronize,
     "register": register,

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from hub import clients
+
 _SIDE = Path(__file__).with_name("optimum_side.py")
 # Its imports alone take seconds.
 _TIMEOUT = 300
@@ -24,6 +26,7 @@ class Optimum:
         self.python, self.home = python, home
         self.environ = {
             "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": clients.beside("optimum", "standins"),
             "LANG": "C.UTF-8",
             "HOME": str(home.parent),
             "HF_HOME": str(home),

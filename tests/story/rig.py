@@ -65,7 +65,7 @@ class Rig:
     def run(self, program: Path | str, line: Line, caller: Caller | None = None) -> Result:
         """Run a line in a fresh place; output must be valid UTF-8, as callers decode it."""
         self.renew()
-        words = [self._spelled(word) for word in line.words.split(" ") if word]
+        words = [self.spelled(word) for word in line.words.split(" ") if word]
         variables = {**self._dump_variables, **line.variables}
         process = (caller or Caller()).start(
             [
@@ -85,7 +85,8 @@ class Rig:
             seen.read(self._dump),
         )
 
-    def _spelled(self, word: str) -> str:
+    def spelled(self, word: str) -> str:
+        """A word of a line as it is handed over."""
         word = word.replace("{d}", str(self.work))
         return word.replace("{empty}", "").replace("{blank}", " ")
 

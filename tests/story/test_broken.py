@@ -99,7 +99,7 @@ BEFORE = (
     _raising_import, _exiting_import, _missing_module, _missing_name, _truncated_byte_code,
 )  # fmt: skip
 # Rooms that only a miss enters: when they break the compile may already have been decided on.
-LATER = ("run/miss.py", "shim/child.py", "run/keeping.py", "entry/build.py", "store/keep.py",
+LATER = ("run/miss.py", "child.py", "run/keeping.py", "entry/build.py", "store/keep.py",
          "compiler/package.py", "locks.py", "neff.py")  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import natives
 from entries import key_of
 from hosts import TRAIN, Host
 from hub.peer import Peer
-from neffcache import backlog, queue
+from neffcache import absences, backlog, queue
 from neffcache.cache import bundles
 from running import end_all
 from story.hub_uploads import REPO, HubUploads, words
@@ -197,3 +197,11 @@ def test_a_native_entry_that_is_no_success_is_refused_and_can_come_back(
     assert backlog.revive(host.store, host.environ) == 1
     assert host.flush().left == []
     assert f"{natives.ENTRY}/model.done" in host.hub.paths(REPO)
+
+
+def test_what_was_absent_before_a_push_is_asked_for_again(host: HubUploads) -> None:
+    (marker,) = host.queue(["a"])
+    name = marker.destination.name
+    absences.learn(host.store, name, host.hub.head(REPO), key_of("b"))
+    assert host.flush().left == []
+    until(lambda: not absences.knows(host.store, name, key_of("b"), 60.0))

@@ -182,6 +182,11 @@ def test_make_directories_makes_what_is_missing_for_the_owner_alone(tmp_path: Pa
     assert [p.stat().st_mode & 0o777 for p in (path, path.parent)] == [0o700, 0o700]
 
 
+def test_make_directories_where_nothing_can_be_made_fails() -> None:
+    with pytest.raises(FileNotFoundError):
+        files.make_directories("/proc/nowhere/a")
+
+
 def test_make_directories_below_a_file_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(NotADirectoryError):

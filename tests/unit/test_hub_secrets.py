@@ -81,3 +81,15 @@ def test_an_endpoint_with_a_password_is_refused_however_it_is_spelt(sign: str) -
     with pytest.raises(SettingError) as caught:
         remote.parse(f"hf://alice/cache?endpoint=https://alice:{SECRET}{sign}hub.example")
     assert SECRET not in str(caught.value)
+
+
+def test_an_endpoint_with_a_password_in_the_environment_is_asked_nothing(hub: Peer) -> None:
+    named = hub.url.replace("://", f"://alice:{SECRET}@")
+    with pytest.raises(SettingError) as caught:
+        targets.endpoint({b"HF_ENDPOINT": named.encode()})
+    assert SECRET not in str(caught.value)
+    spec = remote.parse("hf://alice/cache")  # queued when nothing was bound to a Hub yet
+    with pytest.raises(RemoteError) as refused:
+        client.open_client(spec, {**variables(), b"HF_ENDPOINT": named.encode()})
+    assert SECRET not in str(refused.value)
+    assert hub.requests() == []

@@ -58,3 +58,10 @@ def test_an_answer_that_names_no_repository_is_none(
 ) -> None:
     with pytest.raises(RemoteError, match="does not answer like a Hub"):
         place(hub, monkeypatch, private=True, **said).head()
+
+
+def test_a_commit_is_never_written_to(hub: Peer) -> None:
+    spec = remote.parse(url(hub, f"{REPO}@{SHA}", mode="rw"))
+    with pytest.raises(RefusedError, match="is a commit, not a branch; name a branch"):
+        Place(HubRemote(spec, variables()))
+    assert hub.requests() == []

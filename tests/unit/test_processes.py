@@ -59,6 +59,24 @@ def test_silence_has_an_end_and_the_helper_too() -> None:
     assert not is_alive(pid)
 
 
+def test_a_helper_that_has_said_all_ends_by_itself() -> None:
+    # What it still has to do is not cut short by a signal: the job's own handler would see that.
+    helper = start(_SAY + "os.close(1);time.sleep(0.02);os._exit(7)")
+    pid = int(helper.line(30) or "")
+    helper.let_go()
+    assert os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_status == 7
+    helper.stop()
+
+
+def test_letting_go_of_one_that_stays_ends_all_the_same() -> None:
+    helper = start(_SAY + SLEEP)
+    pid = int(helper.line(30) or "")
+    helper.let_go()
+    assert is_alive(pid)
+    helper.stop()
+    until(lambda: not is_alive(pid))
+
+
 def test_a_stopped_helper_is_killed_all_the_same() -> None:
     helper = start(_SAY + "os.kill(os.getpid(),19)")
     pid = int(helper.line(30) or "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,3 +141,40 @@ def test_without_a_home_nothing_is_agreed_to(tmp_path: Path) -> None:
     assert not may_push(blocked)
     with pytest.raises(NeffcacheError, match="cannot be noted"):
         publicity.consent(REPO, blocked)
+
+
+def test_of_many_that_agree_at_once_nothing_is_lost(environ: dict[bytes, bytes]) -> None:
+    repos = [f"me/cache{number}" for number in range(16)]
+    start = threading.Barrier(len(repos))
+
+    def agree(repo: str) -> None:
+        start.wait()
+        publicity.consent(repo, environ)
+
+    threads = [threading.Thread(target=agree, args=(repo,)) for repo in repos]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [repo for repo in repos if not may_push(environ, repo)] == []
+
+
+def test_a_last_line_without_an_end_stays_a_line(
+    environ: dict[bytes, bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "hf" / "neffcache_public_repos"
+    file.parent.mkdir()
+    file.write_text("org/second")
+    file.chmod(0o600)
+    publicity.consent(REPO, environ)
+    assert file.read_text() == "org/second\nme/cache\n"
+
+
+def test_a_pipe_in_the_place_of_the_file_is_no_consent(
+    environ: dict[bytes, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "hf").mkdir()
+    os.mkfifo(tmp_path / "hf" / "neffcache_public_repos", 0o600)
+    assert not may_push(environ)
+    with pytest.raises(NeffcacheError, match="not this user's alone"):
+        publicity.consent(REPO, environ)

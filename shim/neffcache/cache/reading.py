@@ -2,15 +2,13 @@
 
 import posix
 
-from neffcache import absences, breaker, credentials, files, processes, publishing, remote
+from neffcache import files, processes, publishing
+from neffcache.cache.asking import Asking
 from neffcache.entry import read
 from neffcache.errors import EntryError, StoreError
-from neffcache.hub import offline
 from neffcache.store import keep
 
 _HELPER = "neffcache.cache.helper"
-# Starting and ending a helper takes time, too: no caller is kept for longer than he allows.
-_ENDING = 0.2
 # What a helper ends with, and the note that it becomes.
 _NOTES = {
     "absent": "remote_absent",
@@ -25,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from neffcache.breaker import Permit
     from neffcache.entry.read import Bundle
     from neffcache.journal import Record
     from neffcache.options import Config
@@ -57,13 +54,9 @@ class Fetched:
 
 
 class Reader:
-    """Asks remotes on behalf of one call.
+    """Asks remotes on behalf of one call."""
 
-    Attributes:
-        outages: lines for people, one for each outage that this call was the first to meet.
-    """
-
-    __slots__ = ("_config", "_environ", "_record", "_spare", "_store", "outages")
+    __slots__ = ("_asking", "_config", "_spare", "_store")
 
     def __init__(
         self,
@@ -79,12 +72,15 @@ class Reader:
             store: where downloads go and what they leave behind; None: nowhere.
             spare: a directory for a download that the store cannot take.
         """
+        self._asking = Asking(store, config, environ, record, _NOTES)
         self._store = store
         self._config = config
-        self._environ = environ
-        self._record = record
         self._spare = spare
-        self.outages: list[str] = []
+
+    @property
+    def outages(self) -> "list[str]":
+        """Lines for people, one for each outage that this call was the first to meet."""
+        return self._asking.outages
 
     def fetch(self, key: str, specs: "Sequence[Spec]") -> "Fetched | None":
         """The entry of a key from the first remote that has it and can be read; None: none has.
@@ -101,79 +97,21 @@ class Reader:
         return None
 
     def _ask(self, key: str, spec: "Spec") -> "Fetched | None":
-        if spec.credential and not remote.secret(spec, self._environ):
-            self._note("failed", spec, f"{spec.credential} is not set")
-            return None
-        if publishing.commits(spec.url) and self._need_not_ask(key, spec):
-            return None
-        permit = breaker.ask(self._store, self._breaker_name(spec))
+        permit = self._asking.permit(spec, key)
         if permit is None:
-            self._record.note("remote_skipped", spec.url)
             return None
         try:
             word, detail, temp = self._download(key, spec)
-            self._settle(permit, spec, word, detail)
+            self._asking.settle(permit, spec, word, detail)
         finally:
             permit.leave()
         if word == "done":
             return self._take(key, spec, temp)
         files.discard(temp)
-        if word == "absent" and self._store is not None:
-            absences.learn(self._store, self._identity(spec), detail, key)
-        self._note(word, spec, "" if word == "absent" else detail)
+        if word == "absent":
+            self._asking.learn(spec, detail, key)
+        self._asking.tell(word, spec, "" if word == "absent" else detail)
         return None
-
-    def _need_not_ask(self, key: str, spec: "Spec") -> bool:
-        """Whether the answer of a Hub is known without asking it."""
-        if offline.is_offline(self._environ):
-            self._record.note("remote_offline", spec.url)
-            return True
-        age = self._config.head_age
-        if self._store is None or not absences.knows(self._store, self._identity(spec), key, age):
-            return False
-        self._note("absent", spec, "said so a moment ago")
-        return True
-
-    def _breaker_name(self, spec: "Spec") -> str:
-        return "read-" + self._identity(spec)
-
-    def _identity(self, spec: "Spec") -> str:
-        """The remote as this credential sees it."""
-        mark = ""
-        if self._store is not None:
-            try:
-                mark = credentials.fingerprint(self._store, spec, self._environ)
-            except OSError:
-                pass  # no stamps can be written either
-        return credentials.identity(spec, mark)
-
-    def _settle(self, permit: "Permit", spec: "Spec", word: str, detail: str) -> None:
-        """Tell the breaker: a remote without the key, or with a bad one, has answered, too."""
-        if word in ("failed", "parked"):
-            pause, why = _stated(detail) if word == "parked" else (0.0, detail)
-            probing = permit.probing
-            stamp = permit.fail(why, pause)
-            if stamp is not None or probing:
-                self._have_probed(spec)
-            if stamp is not None:
-                rest = f"not asked for {pause or breaker.FIRST:.0f} s"
-                self.outages.append(f"remote {spec.url} failed ({why}): {rest}")
-        elif word == "local":
-            permit.leave()
-        else:
-            permit.succeed()
-
-    def _have_probed(self, spec: "Spec") -> None:
-        """From here on a process of its own looks whether the remote is back; nobody waits."""
-        if self._store is not None:
-            from neffcache.cache import prober
-
-            prober.start(self._store, self._breaker_name(spec), spec, self._environ)
-
-    def _note(self, word: str, spec: "Spec", detail: str) -> None:
-        if word == "parked":
-            detail = _stated(detail)[1]
-        self._record.note(_NOTES[word], f"{spec.url}: {detail}" if detail else spec.url)
 
     def _download(self, key: str, spec: "Spec") -> "tuple[str, str, str]":
         """(how it ended, what exactly, the file): into the store, or beside the output."""
@@ -186,7 +124,8 @@ class Reader:
                 detail = str(error)
                 continue
             posix.close(fd)
-            word, detail = self._run_helper(key, spec, temp)
+            argv = processes.python(_HELPER, key, spec.text(), temp)
+            word, detail = self._asking.run(argv, ("done",))
             if word != "local":
                 break
         return word, detail, temp
@@ -199,32 +138,13 @@ class Reader:
             raise FileNotFoundError(2, "no store")
         return keep.new_file(self._store, key)
 
-    def _run_helper(self, key: str, spec: "Spec", temp: str) -> "tuple[str, str]":
-        silence = self._config.remote_timeout
-        try:
-            helper = processes.Helper(
-                processes.python(_HELPER, key, spec.text(), temp), self._environ
-            )
-        except OSError as error:
-            return "local", f"no helper process ({error})"
-        try:
-            while (line := helper.line(max(silence - _ENDING, silence / 2))) is not None:
-                word, _, detail = line.partition(" ")
-                if word == "done" or word in _NOTES:
-                    return word, detail
-        except processes.Silent:
-            return "failed", f"silent for {silence:g} s"
-        finally:
-            helper.stop()
-        return "failed", "its helper process died"
-
     def _take(self, key: str, spec: "Spec", temp: str) -> "Fetched | None":
         """Open what the helper has fetched, and keep it if the store can."""
         try:
             made = Fetched(read.open_bundle(temp, key), spec.url)
         except (EntryError, OSError) as error:
             files.discard(temp)
-            self._note("local", spec, str(error))
+            self._asking.tell("local", spec, str(error))
             return None
         if not self._config.readonly and self._store is not None:
             try:
@@ -240,9 +160,3 @@ class Reader:
             raise StoreError("downloaded elsewhere")
         keep.make_room(store, size, keep.limit(store, self._config.max_size))
         keep.adopt(store, temp, key)
-
-
-def _stated(detail: str) -> "tuple[float, str]":
-    """(seconds for which a remote wants to be left alone, why)."""
-    seconds, _, why = detail.partition(" ")
-    return float(seconds) if seconds.isdigit() else 0.0, why

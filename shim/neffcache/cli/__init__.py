@@ -21,6 +21,7 @@ COMMANDS = (
     ("set", "use a repository on the Hub as this user's cache from now on"),
     ("synchronize", "push what a repository on the Hub lacks; with --pull bring what it has"),
     ("flush", "wait until what is queued is uploaded"),
+    ("run", "run a command with the cache, the hooks and the uploads around it"),
 )
 FINE, NO, MISUSED, MISSING, UNREACHABLE = 0, 1, 2, 3, 4
 _INTERRUPTED = 130

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from neffcache.ledger import Compile
 
 __all__ = ["call", "notes", "words"]
-_FACTS = (("graph", "graph"), ("output", "output"), ("cwd", "directory"), ("remote", "remote"))
+_FACTS = (
+    ("graph", "graph"),
+    ("entry", "entry"),
+    ("output", "output"),
+    ("cwd", "directory"),
+    ("remote", "remote"),
+    ("job", "job"),
+)
+# Who wrote a line; the shim says nothing of itself.
+_DOORS = {"hook": "the hooks, in the job's own process", "watch": "the watcher"}
 _MOST_DIFFERENCES = 20
 _MOST_REASONS = 10
 
@@ -61,6 +70,9 @@ def _notes(record: dict[str, Any]) -> list[str]:
 def _facts(one: Explained) -> list[str]:
     record = one.record
     rows = [(title, str(record[name])) for name, title in _FACTS if record.get(name)]
+    door = record.get("door")
+    if isinstance(door, str):
+        rows.append(("answered by", _DOORS.get(door, door)))
     argv = record.get("argv")
     if isinstance(argv, list):
         rows.append(("arguments", shlex.join(str(word) for word in argv)))

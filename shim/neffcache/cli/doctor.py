@@ -35,14 +35,14 @@ def run(args: argparse.Namespace) -> Answer:
 
 
 def _findings() -> Iterator[Finding]:
-    from neffcache.cli.checks import compiler, remotes, route, store, surroundings
+    from neffcache.cli.checks import compiler, hooks, native, remotes, route, store, surroundings
 
     environ = dict(os.environb)
     config, errors = tolerant(environ)
     for error in errors:
         yield Finding("settings", FAIL, error.what, error.remedy)
     scene = Scene(environ, config, _cwd())
-    for check in (route, compiler, store, remotes, surroundings):
+    for check in (route, compiler, store, remotes, surroundings, hooks, native):
         yield from check.look(scene)
 
 

@@ -18,7 +18,8 @@ class Finding:
     """One finding.
 
     Attributes:
-        topic: what was looked at: path, shim, compiler, store, remotes, queue, settings.
+        topic: what was looked at: path, shim, compiler, store, remotes, queue, settings,
+            environment, hooks, watcher, locks, failures.
         level: ok; warn (hits still happen); fail (this stops hits).
         line: what is so; remedy: what to do, "" when ok.
     """

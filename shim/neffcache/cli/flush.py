@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="S",
-        type=_seconds,
+        type=seconds,
         help="seconds to go on trying; without it, until all is sent or has failed once",
     )
     parser.add_argument(
@@ -34,7 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     progress.add_option(parser)
 
 
-def _seconds(word: str) -> float:
+def seconds(word: str) -> float:
+    """The number of seconds that a word of the command line says."""
     import argparse
 
     try:

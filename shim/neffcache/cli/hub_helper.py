@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neffcache import processes, remote
 from neffcache.cache import reports
 from neffcache.errors import NeffcacheError, RefusedError, RemoteError
-from neffcache.hub import client, repos
+from neffcache.hub import answers, client, names, repos
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> None:
         reports.send("refused", str(error))
     except (NeffcacheError, OSError) as error:
         reports.send("failed", str(error))
+    except Exception as error:  # outermost: the command is told, whatever it was
+        reports.send("failed", f"unexpected {type(error).__name__}: {answers.harmless(str(error))}")
     reports.end()
 
 
@@ -80,7 +82,8 @@ def _look(spec: Spec, detail: str) -> None:
         repos.check_revision(opened, repo.name, revision)
     _tell(repo)
     if WRITE in detail.split():
-        _fact("unwritable", repos.write_problem(opened, repo.name))
+        problem = names.write_problem(revision) or repos.write_problem(opened, repo.name)
+        _fact("unwritable", problem)
 
 
 def _create(spec: Spec, detail: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from neffcache import journal_totals, outcome, remote
+from neffcache import journal_totals, outcome, remote, watching
 from neffcache.cli import text, waiting
 from neffcache.cli.answer import Answer, json_answer
 from neffcache.cli.world import World
@@ -74,8 +74,25 @@ def collect(world: World) -> dict[str, Any]:
             {"url": remote.shown(spec.url), "mode": spec.mode, "origin": spec.origin}
             for spec in world.remotes()
         ],
+        "watch": _watched(store),
         "queue": [asdict(row) for row in waiting.pending(store, world.environ)],
         "dead": [asdict(row) for row in waiting.dead(store)],
+    }
+
+
+def _watched(store: local.Store | None) -> dict[str, Any]:
+    """What watchers have seen of what came past the shim."""
+    state = watching.state(store) if store else None
+    return {
+        "running": state.running if state else 0,
+        "noticed": state.noticed if state else 0,
+        "queued": state.queued if state else 0,
+        "past": state.past if state else 0,
+        "roots": [
+            {"kind": its_kind, "how": how, "path": path}
+            for its_kind, how, path in (state.roots if state else [])
+        ],
+        "problems": state.problems if state else [],
     }
 
 
@@ -104,7 +121,8 @@ def describe(data: dict[str, Any]) -> list[str]:
             lines += ["", f"{title}: {data['kinds'][its_kind]}", *_counted(rows)]
     if data["notes"]:
         lines += ["", "noticed on the way", *_counted(list(data["notes"].items()))]
-    return [*lines, *_store(data["store"]), *_remotes(data["remotes"]), *_queue(data)]
+    lines += [*_store(data["store"]), *_watch(data["watch"]), *_remotes(data["remotes"])]
+    return [*lines, *_queue(data)]
 
 
 def _remotes(rows: list[dict[str, str]]) -> list[str]:
@@ -112,6 +130,22 @@ def _remotes(rows: list[dict[str, str]]) -> list[str]:
         return []
     shown = [(text.short(row["url"]), row["mode"], text.short(row["origin"])) for row in rows]
     return ["", "remotes: where, mode, named by", *text.table(shown)]
+
+
+def _watch(watch: dict[str, Any]) -> list[str]:
+    """Nothing where no watcher has ever seen anything."""
+    rows = [
+        (watch["noticed"], "noticed", "new entries of libneuronxla's cache"),
+        (watch["queued"], "queued", "of these, queued for a remote"),
+        (watch["past"], "past the shim", "NEFFs compiled past the shim: no key, not uploaded"),
+    ]
+    if not watch["running"] and not any(number for number, _name, _words in rows):
+        return []
+    head = text.count(watch["running"], "running watcher") if watch["running"] else "not running"
+    digits = max(len(str(number)) for number, _name, _words in rows)
+    lines = ["", f"watcher: {head}"]
+    lines += text.table([(str(n).rjust(digits), name, words) for n, name, words in rows if n])
+    return lines + [f"  {text.short(problem, 300)}" for problem in watch["problems"]]
 
 
 def _store(store: dict[str, Any]) -> list[str]:

@@ -50,10 +50,9 @@ def _there(spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
     """A line for each native entry (`native ENTRY`) and stored bundle (`bundle KEY`) it has."""
     store, versions = Store(arguments[0]), arguments[1:]
     for version in versions if spec.natives else ():
-        for entry, found in native_reading.by_entry(opened.listing(version)).items():
+        for entry, found in _listed(opened, version).items():
             if names.NEFF in found:
                 reports.send(NATIVE, entry)
-        reports.send("busy")
     if not spec.bundles:
         return
     keys = [key for _used, _size, key in keep.entries(store)]
@@ -69,9 +68,13 @@ def _there(spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
 def _entries(_spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
     """A line for each native entry it has."""
     for version in arguments:
-        for entry in native_reading.by_entry(opened.listing(version)):
+        for entry in _listed(opened, version):
             reports.send(ENTRY, entry)
-        reports.send("busy")
+
+
+def _listed(opened: Any, version: str) -> dict[str, Any]:
+    """The entries of one compiler version; each page of a long list says that work goes on."""
+    return native_reading.by_entry(opened.listing(version, lambda: reports.send("busy")))
 
 
 def _pull(_spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
@@ -80,8 +83,7 @@ def _pull(_spec: remote.Spec, opened: Any, arguments: list[str]) -> None:
     into = native_reading.Target(root, trust == TRUSTED)
     found: dict[str, Any] = {}
     for version in versions:
-        found.update(native_reading.by_entry(opened.listing(version)))
-        reports.send("busy")
+        found.update(_listed(opened, version))
     reports.send(TOTAL, str(len(found)))
     pulse = reports.Pulse()
     for entry, rows in sorted(found.items()):

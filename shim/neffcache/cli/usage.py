@@ -50,7 +50,7 @@ def parse(module: ModuleType, does: str, words: Sequence[str]) -> argparse.Names
     parser = Parser(
         prog=program,
         description=does[:1].upper() + does[1:] + ".",
-        epilog=f"example:\n  {module.EXAMPLE}\n\n{_STATUSES}",
+        epilog=f"example:\n  {module.EXAMPLE}\n\n{getattr(module, 'STATUSES', _STATUSES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 def candidates(environ: "Mapping[bytes, bytes]", cwd: str) -> "list[str]":
     """Every executable regular neuronx-cc on PATH that is not a shim, in order, each once."""
+    return [path for path in on_path(environ, cwd) if not is_shim(path)]
+
+
+def on_path(environ: "Mapping[bytes, bytes]", cwd: str) -> "list[str]":
+    """Every executable regular neuronx-cc on PATH, shims too, in order, each once."""
     found: list[str] = []
     seen = set()
     for element in files.decode(environ.get(b"PATH", _DEFAULT_PATH)).split(":"):
         path = files.join(files.join(cwd, element) if element else cwd, PROGRAM)
-        state = _executable(path)
+        state = executable(path)
         if state is not None and state not in seen:
             seen.add(state)
-            if not is_shim(path):
-                found.append(path)
+            found.append(path)
     return found
 
 
@@ -61,7 +65,7 @@ def find(environ: "Mapping[bytes, bytes]", cwd: str, named: str = "") -> str:
     Raises:
         CompilerNotFound: there is none, or shims and wrappers call each other in a circle.
     """
-    if named and (_executable(named) is None or is_shim(named)):
+    if named and (executable(named) is None or is_shim(named)):
         raise CompilerNotFound(
             f"NEFFCACHE_COMPILER={named} is not a compiler", "name the real neuronx-cc or unset it"
         )
@@ -96,7 +100,8 @@ def _entered(environ: "Mapping[bytes, bytes]") -> "list[str]":
     return value.split(":") if value else []
 
 
-def _executable(path: str) -> "tuple[int, int] | None":
+def executable(path: str) -> "tuple[int, int] | None":
+    """(device, inode) of an executable regular file; None when it is not one."""
     try:
         found = posix.stat(path)
     except (OSError, ValueError):

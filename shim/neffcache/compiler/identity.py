@@ -65,18 +65,22 @@ class Identity:
             return False
         return self.contents is None or self.contents.holds()
 
-    def shadow(self, environ: "Mapping[bytes, bytes]") -> str:
-        """What in this environment would put another package before it; "" when nothing."""
+    def shadow(self, environ: "Mapping[bytes, bytes]", cwd: str = ".") -> str:
+        """What in this environment would put another package before it; "" when nothing.
+
+        Args:
+            cwd: the directory where the compiler will run.
+        """
         if environ.get(b"PYTHONHOME"):
             return "PYTHONHOME is set"
         places = files.decode(environ.get(b"PYTHONPATH", b""))
-        for element in places.split(":") if places else ():  # an empty one: where we are
-            if _holds_package(element or "."):
+        for element in places.split(":") if places else ():  # an empty one: where it runs
+            if _holds_package(files.join(cwd, element)):
                 return f"PYTHONPATH={element or '.'} holds {PACKAGE}"
         if self.user_site and not environ.get(b"PYTHONNOUSERSITE"):
             base = files.decode(environ.get(b"PYTHONUSERBASE", b""))
             base = base or files.decode(environ.get(b"HOME", b"/nonexistent")) + "/.local"
-            site = f"{base}/lib/python{self.user_site}/site-packages"
+            site = files.join(cwd, f"{base}/lib/python{self.user_site}/site-packages")
             for place in (site, *_added_to(site)):
                 if _holds_package(place):
                     return f"the user's {place} holds {PACKAGE}"
@@ -95,7 +99,11 @@ class Identity:
 
 
 def identify(
-    script: str, environ: "Mapping[bytes, bytes]", memory: str = "", check: str = BELIEVE
+    script: str,
+    environ: "Mapping[bytes, bytes]",
+    memory: str = "",
+    check: str = BELIEVE,
+    cwd: str = ".",
 ) -> Identity:
     """The identity of the compiler that a script starts, without starting it.
 
@@ -104,6 +112,7 @@ def identify(
         environ: the environment it will see.
         memory: directory of remembered identities; "" for none.
         check: how far the package's files are held against its RECORD (see contents.check).
+        cwd: the directory where it will run.
 
     Raises:
         Bypass: the package cannot be told with certainty.
@@ -116,7 +125,7 @@ def identify(
         made = package.examine(script)
         if place:
             _remember(place, made)
-    shadow = made.shadow(environ)
+    shadow = made.shadow(environ, cwd)
     if shadow:
         raise Bypass(UNIDENTIFIED, shadow)
     if check != BELIEVE:

@@ -37,6 +37,7 @@ _TOKEN, _SCHEMES, _MARKS, _HIDDEN = "hf_", ("bearer", "basic"), "\"':=([{", "***
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 
@@ -83,7 +84,7 @@ class Answer:
 
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -92,6 +93,15 @@ def check(answer: Answer, repo: str = "", revision: str = "") -> Answer:
     if not answer.fine:
         raise failure(answer, repo, revision)
     return answer
+
+
+def files_in(told: "Sequence[Any]") -> "dict[str, dict[str, Any]]":
+    """The files among the rows of an answer, by path; whatever else stands there is left out."""
+    return {
+        row["path"]: row
+        for row in told
+        if isinstance(row, dict) and row.get("type") == "file" and isinstance(row.get("path"), str)
+    }
 
 
 def of(error: BaseException) -> "Answer | None":
@@ -154,7 +164,7 @@ def pause_of(answer: Answer) -> float:
     seconds = [_retry_after(headers.get("retry-after", "").strip())]
     for part in headers.get("ratelimit", "").replace(",", ";").split(";"):
         name, _, value = part.strip().partition("=")
-        if name.strip() == "t" and value.strip().isdigit():
+        if name.strip() == "t" and _is_number(value.strip()):
             seconds.append(float(value))
     seconds.append(_in_words(answer.message))
     return min(max(seconds), _LONGEST_PAUSE)
@@ -183,7 +193,8 @@ def harmless(text: str) -> str:
         secret = _TOKEN in word or before.endswith(_SCHEMES)
         address, mark, _signature = word.partition("?") if "://" in word else (word, "", "")
         made.append(_HIDDEN if secret else address + (mark and "?" + _HIDDEN))
-    return " ".join(made)
+    # What would move a terminal is nothing that anybody has to read.
+    return "".join(char if char.isprintable() else "?" for char in " ".join(made))
 
 
 def cut(host: str) -> RemoteError:
@@ -228,7 +239,7 @@ def _chain(error: BaseException) -> "list[BaseException]":
 
 def _retry_after(text: str) -> float:
     """Seconds, or a date, of which what is left is taken."""
-    if text.isdigit():
+    if _is_number(text):
         return float(text[:9])
     if not text:
         return 0.0
@@ -247,6 +258,11 @@ def _in_words(message: str) -> float:
     for at, unit in enumerate(words):
         number = words[at - 1]
         seconds = _UNITS.get(unit.strip(".,;)").removesuffix("s"))
-        if number.isdigit() and seconds and "retry" in message:
+        if _is_number(number) and seconds and "retry" in message:
             return float(number[:6]) * seconds
     return 0.0
+
+
+def _is_number(text: str) -> bool:
+    """Whether these are digits, and not the raised ones that Python also calls so."""
+    return text.isascii() and text.isdigit()

@@ -4,7 +4,7 @@ import time
 
 from neffcache import config, files, remote
 from neffcache.errors import RemoteError
-from neffcache.hub import installed
+from neffcache.hub import guarding, installed
 from neffcache.hub.answers import Answer
 from neffcache.hub.transport import Request, library, send
 from neffcache.version import __version__
@@ -106,6 +106,7 @@ class Client:
         self.token = token
         self._silence = silence
         self._origin = origin(self.endpoint)
+        guarding.allow(token, self._origin)
         made = library().build_hf_headers(
             token=False, library_name="neffcache", library_version=__version__
         )
@@ -179,8 +180,9 @@ class Client:
             _drain(reply)
             request.url = _join(request.url, where)
             if request.method not in ("GET", "HEAD") and origin(request.url) != self._origin:
+                scheme, host, port = origin(request.url)
                 raise RemoteError(
-                    f"{self.endpoint} sends us to {origin(request.url)}",
+                    f"{self.endpoint} sends us to {scheme}://{host}:{port}",
                     "name that as HF_ENDPOINT if it is meant",
                 )
         raise RemoteError(f"{self.endpoint}: redirected in a circle", "look at HF_ENDPOINT")

@@ -2,6 +2,7 @@
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 _LONGEST = 96
+_COMMIT, _HEX = 40, frozenset("0123456789abcdef")
 MAIN = "main"
 _ENDPOINT = _LETTERS | frozenset(":/[]~%")
 
@@ -37,6 +38,13 @@ def is_revision(text: str) -> bool:
     """Whether a text may name a branch, a tag or a commit."""
     fit = _LETTERS | {"/"}
     return bool(text) and fit.issuperset(text) and ".." not in text and text[0] not in "-./"
+
+
+def write_problem(revision: str) -> str:
+    """Why nothing can be added to a revision, with the remedy; "" when its name does not tell."""
+    if len(revision) == _COMMIT and _HEX.issuperset(revision):
+        return f"{revision[:8]}... is a commit, not a branch; name a branch, or use mode=ro"
+    return ""
 
 
 def endpoint_problem(url: str) -> str:

@@ -34,12 +34,10 @@ def consent(repo: str, environ: "Mapping[bytes, bytes]", endpoint: str = "") -> 
     try:
         if not file:
             raise OSError(2, "no home directory")
-        lines = _lines(file)
-        if line in lines:
+        if line in _lines(file):
             return
         files.make_directories(files.parent(file), 0o777)
-        text = "".join(f"{one}\n" for one in (*lines, line))
-        files.publish(file, files.encode(text), sync=True)
+        _add(file, files.encode(f"{line}\n"))
     except OSError as error:
         where = f" in {file}" if file else ""
         raise NeffcacheError(
@@ -109,6 +107,19 @@ def _lines(file: str) -> "list[str]":
     finally:
         posix.close(fd)
     return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def _add(file: str, line: bytes) -> None:
+    """Add a line in one write: of two commands at once neither undoes what the other wrote."""
+    fd = files.create(file, posix.O_RDWR | posix.O_APPEND | posix.O_NONBLOCK | posix.O_NOCTTY)
+    try:
+        size = posix.fstat(fd).st_size
+        torn = size and posix.pread(fd, 1, size - 1) != b"\n"
+        files.write_all(fd, b"\n" + line if torn else line)
+        posix.fsync(fd)
+    finally:
+        posix.close(fd)
+    files.sync_directory(files.parent(file))
 
 
 def _line(repo: str, endpoint: str) -> str:

@@ -1,11 +1,14 @@
 """World: one HTTP request by the session of whichever huggingface_hub is installed."""
 
+from neffcache.errors import RemoteError
 from neffcache.hub import answers
 
 # At most, as it comes from the socket: a slow line has to be seen moving.
 _PIECE = 64 << 10
 # A body that is longer than this is a long one, of which so much is asked for at once.
 _LARGE = 1 << 20
+_HELPERS = ("build_hf_headers", "get_session", "get_token")
+_REINSTALL = "install it anew: huggingface_hub>=0.35,<3"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,10 +73,21 @@ class Reply:
 
 
 def library() -> "Any":
-    """The helpers of huggingface_hub that are the same in all its versions that we support."""
-    import huggingface_hub.utils
+    """The helpers of huggingface_hub that are the same in all its versions that we support.
 
-    return huggingface_hub.utils
+    Raises:
+        RemoteError: it cannot be loaded, or is another version.
+    """
+    try:
+        from huggingface_hub import utils
+
+        known = all(hasattr(utils, name) for name in _HELPERS)  # loads what they need
+    except ImportError as error:
+        what = f"no {error.name}" if error.name else type(error).__name__
+        raise RemoteError(f"huggingface_hub cannot be loaded ({what})", _REINSTALL) from error
+    if not known:
+        raise RemoteError("huggingface_hub is not of a version that is known", _REINSTALL)
+    return utils
 
 
 def send(request: Request) -> Reply:

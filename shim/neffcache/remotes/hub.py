@@ -15,7 +15,7 @@ _MOST_PAGES = 500
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from neffcache.hub.answers import Answer
@@ -85,18 +85,27 @@ class HubRemote:
         told = self._ask("POST", "paths-info", "", data).json()
         if not isinstance(told, list):
             raise RemoteError("an answer that is no list of files", "look at HF_ENDPOINT")
-        return {
-            str(entry["path"]): entry
-            for entry in told
-            if isinstance(entry, dict) and entry.get("type") == "file" and "path" in entry
-        }
+        return answers.files_in(told)
 
-    def listing(self, prefix: str) -> "list[tuple[str, int, str]]":
+    def listing(
+        self, prefix: str, tick: "Callable[[], None] | None" = None
+    ) -> "list[tuple[str, int, str]]":
         """(path, bytes, digest) of every file below a directory; [] when there is no such.
 
-        The digest is a SHA-256 (64 hex digits), or that of a git blob (40) for what is small.
+        At the commit of an answer before it, if there was one. The digest is a SHA-256 (64 hex
+        digits), or that of a git blob (40) for what is small; -1 bytes: no size is told.
+
+        Args:
+            tick: called for each page.
         """
-        return list(self._listed(prefix))
+        found: list[tuple[str, int, str]] = []
+        for page in self._pages(prefix):
+            found += _files(page)
+            if len(found) > _MOST_PAGES * _MOST_PATHS:
+                raise self._too_many()
+            if tick is not None:
+                tick()
+        return found
 
     def store(self, name: str, path: str, progress: "Progress") -> bool:
         """Publish a file in a commit of its own; False when the name already stands."""
@@ -112,27 +121,39 @@ class HubRemote:
         self._commit = ""
         return hub_writing.publish(self, objects, progress)
 
-    def _listed(self, prefix: str) -> "Iterator[tuple[str, int, str]]":
+    def _pages(self, prefix: str) -> "Iterator[Answer]":
         below = f"/{quote(prefix)}" if prefix else ""
-        answer = self._ask("GET", "tree", f"{below}?recursive=true", None)
+        answer = self._ask("GET", "tree", f"{below}?recursive=true", None, self._commit)
+        if answer.code == answers.NO_REVISION:
+            self._commit = ""  # somebody rewrote the history, or it is not everywhere there yet
+            answer = self._ask("GET", "tree", f"{below}?recursive=true", None)
         for _ in range(_MOST_PAGES):
             if answer.code == answers.NO_ENTRY:
                 return
-            yield from _files(answer)
+            yield answers.check(answer, self.repo, self.revision)
             page = _next(answer.headers.get("link", ""))
             if not page:
                 return
-            answer = answers.check(self.client.call("GET", page), self.repo, self.revision)
-        raise RemoteError(f"{self.repo} holds too many files to be listed")
+            answer = self.client.call("GET", page)
+        raise self._too_many()
+
+    def _too_many(self) -> RemoteError:
+        return RemoteError(f"{self.repo} holds too many files to be listed")
 
     def _ask(
-        self, method: str, what: str, rest: str, data: "list[tuple[str, str]] | None"
+        self,
+        method: str,
+        what: str,
+        rest: str,
+        data: "list[tuple[str, str]] | None",
+        commit: str = "",
     ) -> "Answer":
-        path = f"/api/models/{self.repo}/{what}/{_segment(self.revision)}{rest}"
+        """Ask at the revision, or at a commit; that this one or the path is not there is said."""
+        path = f"/api/models/{self.repo}/{what}/{_segment(commit or self.revision)}{rest}"
         answer = self.client.call(method, path, data=data)
-        if answer.code != answers.NO_ENTRY:
-            answers.check(answer, self.repo, self.revision)
-        return answer
+        if answer.code == answers.NO_ENTRY or (commit and answer.code == answers.NO_REVISION):
+            return answer
+        return answers.check(answer, self.repo, self.revision)
 
     def _revisions(self) -> "list[str]":
         """Where to look: at the commit read before, then, should that be gone, at the revision."""
@@ -152,12 +173,10 @@ def _files(answer: "Answer") -> "Iterator[tuple[str, int, str]]":
     told = answer.json()
     if not isinstance(told, list):
         raise RemoteError("an answer that is no list of files", "look at HF_ENDPOINT")
-    for entry in told:
-        if not isinstance(entry, dict) or entry.get("type") != "file":
-            continue
-        lfs = entry.get("lfs")
-        digest = lfs.get("oid") if isinstance(lfs, dict) else entry.get("oid")
-        yield str(entry.get("path")), int(entry.get("size") or 0), str(digest)
+    for path, row in answers.files_in(told).items():
+        lfs, size = row.get("lfs"), row.get("size")
+        digest = lfs.get("oid") if isinstance(lfs, dict) else row.get("oid")
+        yield path, size if type(size) is int and size >= 0 else -1, str(digest)
 
 
 def _next(link: str) -> str:

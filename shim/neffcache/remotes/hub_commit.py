@@ -2,7 +2,7 @@
 
 from neffcache import files
 from neffcache.errors import RemoteError
-from neffcache.hub import answers
+from neffcache.hub import answers, guarding
 from neffcache.version import __version__
 
 # A transfer slower than this, in bytes a second, is given up.
@@ -51,6 +51,7 @@ class Upload:
         Args:
             patience: seconds for a call that moves no content.
         """
+        guarding.keep_tokens_home()
         self._token = client.token or False
         self._endpoint = client.endpoint
         self._repo = repo

@@ -15,6 +15,7 @@ _BATCH = 1 << 20
 _SOON = 0.1
 _FLAGS = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
 _HEX = frozenset("0123456789abcdef")
+_DIGITS = 18
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Download:
             )
         if self._digest is None:
             self.commit = commit
-            self._size = int(size) if size.isdigit() else -1
+            self._size = int(size) if _is_number(size) else -1
             self._digest = _Digest(named, self._size)
         elif named != self._digest.named:
             raise EntryError("it has become another object while it was read")
@@ -241,4 +242,9 @@ def _start(stream: "Stream") -> int:
     if stream.status == 200:
         return 0
     first = stream.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
-    return int(first) if first.isdigit() else 1 << 62
+    return int(first) if _is_number(first) else 1 << 62
+
+
+def _is_number(text: str) -> bool:
+    """Whether a header tells a size, and not something that only looks like one."""
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS

@@ -6,8 +6,9 @@ import time
 from neffcache import config
 from neffcache.errors import NeffcacheError, RefusedError, RemoteError
 from neffcache.hub import answers, repos
+from neffcache.hub.answers import files_in
 from neffcache.hub.client import quote
-from neffcache.hub.names import repo_problem
+from neffcache.hub.names import repo_problem, write_problem
 from neffcache.publishing import Indigestible, Object, Published
 from neffcache.remotes.hub_commit import Failed, Upload
 
@@ -19,6 +20,8 @@ _FIRST_PAUSE, _LAST_PAUSE = 1.0, 30.0
 _STEP = 0.1
 # After so many commits of which nothing is known the Hub is left alone for a while.
 _FAILURES = 3
+# So often a commit that was just made is looked for: not every server knows it at once.
+_LOOKS = 6
 _MOST_PATHS = 1000
 _CONFLICT = (409, 412)
 # What was sent is at fault, not the place.
@@ -97,7 +100,7 @@ def _commit(
             raise RefusedError(why)  # it has become public while the content went up
         names = [one.name for one in objects]
         try:
-            place.check(names, upload.commit(names, head.commit, progress))
+            place.check(names, upload.commit(names, head.commit, progress), progress)
             return created | set(names)
         except Failed as failed:
             conflict = failed.answer is not None and failed.answer.status in _CONFLICT
@@ -135,6 +138,10 @@ def _rest(turn: int, progress: "Progress") -> None:
         time.sleep(min(left, _STEP))
 
 
+class _Behind(RemoteError):
+    """The server that was asked does not know a commit yet. Caught in `Place`."""
+
+
 class Head:
     """A repository at one moment.
 
@@ -161,6 +168,9 @@ class Place:
         """Raises RefusedError when the remote is not to be written to, SettingError."""
         if not remote.spec.writes:
             raise RefusedError("it is set to mode=ro", "use mode=rw to write there")
+        problem = write_problem(remote.revision)
+        if problem:
+            raise RefusedError(problem)
         self.client = remote.client
         self.repo, self.branch = remote.repo, remote.revision
         self._environ = remote.environ
@@ -208,21 +218,33 @@ class Place:
             wanted = [("paths", name) for name in names[start : start + _MOST_PATHS]]
             path = f"/api/models/{quote(self.repo)}/paths-info/{_segment(commit)}"
             answer = self.client.call("POST", path, data=[*wanted, ("expand", "False")])
+            if answer.code == answers.NO_REVISION:
+                raise _Behind(f"{self.repo}: not every server of the Hub knows its last commit")
             told = self._fine(answer).json()
             if not isinstance(told, list):
                 raise RemoteError(f"{self.repo}: the Hub's answer is no list of files")
-            found.update({one["path"]: one for one in told if one.get("type") == "file"})
+            found.update(files_in(told))
         return found
 
-    def check(self, names: "Sequence[str]", commit: str) -> None:
+    def check(self, names: "Sequence[str]", commit: str, progress: "Progress") -> None:
         """A commit that was reported has to hold what was sent. Raises RemoteError."""
-        there = self.standing(names, commit)
+        there = self._soon_standing(names, commit, progress)
         lost = sum(name not in there for name in names)
         if lost:
             raise RemoteError(
                 f"{self.repo}: {lost} of {len(names)} files are not in the commit",
                 "remove what names them from its .gitignore",
             )
+
+    def _soon_standing(
+        self, names: "Sequence[str]", commit: str, progress: "Progress"
+    ) -> "dict[str, dict[str, Any]]":
+        for turn in range(_LOOKS - 1):
+            try:
+                return self.standing(names, commit)
+            except _Behind:
+                _rest(turn, progress)
+        return self.standing(names, commit)
 
     def meaning(self, failed: Failed) -> RemoteError:
         """What a failure of the client means to people."""

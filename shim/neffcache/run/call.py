@@ -23,9 +23,8 @@ def compile_cached(job: Job) -> "int | None":
         The status to end with (negative: die by that signal), or None when the call is not for
         the cache: nothing has been started, and the door passes it on to the compiler.
     """
-    record = journal.Record()
-    plan = Plan()
-    plan.job, plan.record, plan.ran, plan.blocked = job, record, None, False
+    plan = begin(job)
+    record = plan.record
     status: int | None = None
     try:
         status = _answer(plan)
@@ -51,6 +50,13 @@ def compile_cached(job: Job) -> "int | None":
     return status
 
 
+def begin(job: Job) -> Plan:
+    """A job of which nothing is known yet."""
+    plan = Plan()
+    plan.job, plan.record, plan.ran, plan.blocked = job, journal.Record(), None, False
+    return plan
+
+
 def note_passed(config: "Config", record: journal.Record) -> None:
     """Write the line of a call that goes to the compiler without a look-up."""
     try:
@@ -61,19 +67,28 @@ def note_passed(config: "Config", record: journal.Record) -> None:
 
 
 def _answer(plan: Plan) -> int:
+    plan.store = _open_store(plan.job)
+    if look_up(plan):
+        return 0
+    from neffcache.run import miss
+
+    return miss.answer(plan)
+
+
+def look_up(plan: Plan) -> bool:
+    """Find out a job's key, and serve it from the (open) local store if that has it.
+
+    Raises:
+        Bypass: the call is not for the cache.
+    """
     job, record = plan.job, plan.record
-    plan.store = _open_store(job)
     plan.call = call = keying.parse(job)
     record.set(graph=call.graph, output=call.output)
     keying.check(job, call)
     plan.identity = keying.identify(job, plan.store.path)
     plan.key, plan.graph = keying.compute(job, call, plan.identity, plan.store.path)
     record.set(key=plan.key.digest)
-    if not job.config.recache and serve_stored(plan, "hit_local"):
-        return 0
-    from neffcache.run import miss
-
-    return miss.answer(plan)
+    return not job.config.recache and serve_stored(plan, "hit_local")
 
 
 def _open_store(job: Job) -> "Store":
@@ -159,6 +174,8 @@ def refuse(plan: Plan) -> int:
 
 def finish(config: "Config", record: journal.Record, store: "Store | None") -> None:
     """Write the call's line into the journal and the log; failing to is never an error."""
+    if config.job:
+        record.set(job=config.job)
     if config.log:
         _log(config.log, record)
     if store is None:

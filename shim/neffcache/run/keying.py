@@ -42,7 +42,8 @@ def identify(job: "Job", memory: str) -> "Identity":
     if job.config.compiler_id:
         return identity.named(job.config.compiler_id, job.script)
     place = f"{memory}/{local.COMPILERS}" if memory else ""
-    return identity.identify(job.script, job.environ, place, job.config.compiler_check)
+    check = job.config.compiler_check
+    return identity.identify(job.script, job.environ, place, check, job.cwd)
 
 
 def compute(

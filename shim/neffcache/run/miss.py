@@ -3,6 +3,7 @@
 import time
 
 from neffcache import files, locks, targets
+from neffcache.errors import SettingError
 from neffcache.run import call as calls
 from neffcache.run import keeping
 from neffcache.store import claim
@@ -32,7 +33,7 @@ def answer(plan: "Plan") -> int:
         status, markers = _compile(plan, specs)
     finally:
         held.release()
-    if markers and plan.job.config.upload_wait:
+    if markers and plan.job.config.upload_wait and plan.job.config.upload != "off":
         from neffcache import queue
 
         queue.hasten(markers)
@@ -137,12 +138,28 @@ def _compile(plan: "Plan", specs: "list[Spec]") -> "tuple[int, list[Marker]]":
 def _queue(plan: "Plan", specs: "list[Spec]") -> "list[Marker]":
     if not any(spec.writes for spec in specs):
         return []
-    from neffcache import queue
+    from neffcache import jobs, queue
 
     try:
         markers = queue.enqueue(plan.store, plan.key.digest, specs, plan.job.environ)
-        queue.start_uploaders(plan.store, markers, plan.job.environ)
+        jobs.queued(plan.store, plan.job.config.job, markers)
+        if _sends_now(plan):
+            queue.start_uploaders(plan.store, markers, plan.job.environ)
     except OSError as error:
         plan.record.note("queue_failed", str(error))
         return []
     return markers
+
+
+def _sends_now(plan: "Plan") -> bool:
+    """Whether an uploader is started: not where a watcher has it done at a save or at the end."""
+    config = plan.job.config
+    if config.upload in ("save", "exit") and not config.upload_wait:
+        from neffcache import watching
+
+        try:
+            watch = watching.of(plan.store, config, plan.job.environ)
+        except SettingError:
+            return True  # changed since it was read for this very call
+        return not watching.is_served(watch)
+    return config.upload != "off"

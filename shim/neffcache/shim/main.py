@@ -1,17 +1,17 @@
 """Door: one call of neuronx-cc: settings, the real compiler, the cache, and how to end."""
 
 import posix
+import time
 
 from neffcache import config, files, journal, kernel
 from neffcache.compiler import find
 from neffcache.errors import CompilerNotFound, SettingError
 from neffcache.run import call
-from neffcache.run.plan import Job
+from neffcache.run.plan import Job, Ran
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.options import Config
-    from neffcache.run.plan import Ran
 
 _NOT_FOUND = 127
 
@@ -63,7 +63,7 @@ class _Door:
         if status is None:
             self._exec(job.script)
         elif status < 0:
-            from neffcache.shim import become
+            from neffcache import become
 
             become.die(-status)
         else:
@@ -98,12 +98,21 @@ class _Door:
             posix._exit(_NOT_FOUND)
 
     def _compile(self, script: str) -> "Ran":
-        from neffcache.shim import child
+        from neffcache import child
 
-        environ = find.child_environment(self.environ, script)
-        return child.run(script, self.argv, environ, self.say)
+        started = time.monotonic()
+        kernel.rename("neffcache")  # by name there is one compiler, the real one
+        try:
+            status, peak = child.run(lambda: self._exec(script))
+        finally:
+            kernel.rename(find.PROGRAM)
+        return Ran(status, time.monotonic() - started, peak)
 
     def _exec(self, script: str) -> None:
-        from neffcache.shim import become
+        from neffcache import become
 
-        become.become(script, self.argv, find.child_environment(self.environ, script), self.say)
+        environ = find.child_environment(self.environ, script)
+        become.become(script, [script, *self.argv], environ, self._complain)
+
+    def _complain(self, text: str) -> None:
+        self.say(False, files.encode(f"{find.PROGRAM}: {text}\n"))

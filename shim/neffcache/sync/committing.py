@@ -6,9 +6,11 @@ from neffcache import config, files, queue
 from neffcache.cache import bundles, reports
 from neffcache.entry import read
 from neffcache.errors import EntryError, RefusedError, RemoteError
-from neffcache.publishing import Indigestible, Object
+from neffcache.publishing import REFUSED, Indigestible, Object
 
 _FILES = 16384
+# Of a directory that is not libneuronxla's any more (EACCES, ENOTDIR, ENAMETOOLONG, ELOOP).
+_NEVER = (13, 20, 36, 40)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +36,11 @@ def send(store: "Store", name: str, opened: "Committing", keys: "list[str]") -> 
             reports.send("failed", batch.problem)
     except Indigestible as error:
         reports.send("narrow", str(error))
+    except RefusedError as error:
+        reports.send("failed", f"{REFUSED}{error}")
     except RemoteError as error:
-        paused = error.pause and not isinstance(error, RefusedError)
         reports.send(
-            *(("parked", f"{error.pause:.0f} {error}") if paused else ("failed", str(error)))
+            *(("parked", f"{error.pause:.0f} {error}") if error.pause else ("failed", str(error)))
         )
 
 
@@ -75,7 +78,10 @@ class _Batch:
             known = isinstance(error, EntryError)
             reports.send(f"gone {key}", str(error) if known else "no longer in the store")
         except OSError as error:
-            self.problem = str(error)
+            if native and error.errno in _NEVER:
+                reports.send(f"gone {key}", str(error))
+            else:
+                self.problem = str(error)
         else:
             self._names[key] = [one.name for one in found]
             self.objects += found

@@ -3,7 +3,7 @@
 import posix
 import time
 
-from neffcache import backlog, breaker, config, files, locks, processes, publishing, queue
+from neffcache import absences, backlog, breaker, config, files, locks, processes, publishing, queue
 from neffcache.errors import NeffcacheError, SettingError
 from neffcache.queue import Marker
 from neffcache.store import local
@@ -143,6 +143,8 @@ class _Work:
             if not processes.reap_abandoned():
                 told = self._send(keys)
             self._pace.end(told.committed or not told.certain)
+            if told.committed:
+                absences.forget(self._store, self._destination.name)
             if told.problem:
                 permit.fail(told.problem, told.pause)
                 # As long as it asked to be left alone it is not failing.
@@ -232,7 +234,7 @@ class _Told:
             seconds, _, why = detail.partition(" ")
             self.pause = float(seconds)
             until = time.strftime("%d %b %H:%M UTC", time.gmtime(time.time() + self.pause))
-            detail = f"it asked to be left alone until {until}: {why}"
+            detail = f"{breaker.ASKED} until {until}: {why}"
         self.narrow = self.narrow or word == "narrow"
         self.committed = self.committed or word == "committed"
         if word in ("failed", "parked", "narrow"):

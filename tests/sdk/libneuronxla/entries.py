@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from libneuronxla.generation import CURRENT
 
 if TYPE_CHECKING:
-    from libneuronxla.neuron_cc_cache import CompileCache
+    from libneuronxla.compile_cache import CompileCache
 
 
 class CompileCacheEntry:
@@ -15,13 +17,14 @@ class CompileCacheEntry:
     Attributes:
         key: the directory's name, `MODULE_<hash>+<flags>`.
         locked: whether this process holds the lock.
+        exists: whether a compile succeeded, as property or (before 2.1) as method.
     """
 
     def __init__(self, cache: CompileCache, path: str, locked: bool = False) -> None:
         self.cache = cache
         self.key = os.path.basename(path)
-        self.hlo_path = os.path.join(path, "model.hlo_module.pb")
-        self.flags_path = os.path.join(path, "compile_flags.json")
+        self.hlo_path = os.path.join(path, CURRENT.hlo)
+        self.flags_path = os.path.join(path, CURRENT.flags)
         self.neff_path = os.path.join(path, "model.neff")
         self.wrapped_neff_path = os.path.join(path, "wrapped_neff.hlo")
         self.done_path = os.path.join(path, "model.done")
@@ -39,10 +42,12 @@ class CompileCacheEntry:
             self.locked = False
             self.cache.hlo_release_lock(self.hlo_path)
 
-    @property
-    def exists(self) -> bool:
-        """Whether a compile succeeded: the marker is there, which is written last, and the NEFF."""
-        return self.cache.exists(self.done_path) and self.cache.exists(self.neff_path)
+    def _exists(self) -> bool:
+        """The marker is there, which is written last, and the NEFF."""
+        done = not CURRENT.marked or self.cache.exists(self.done_path)
+        return done and self.cache.exists(self.neff_path)
+
+    exists: Any = _exists if CURRENT.asked else property(_exists)
 
     def log_exists(self) -> bool:
         """Whether a compile failed before."""
@@ -66,7 +71,8 @@ class CompileCacheEntry:
     def upload_neff(self, src_path: str) -> None:
         """The NEFF, then the marker that says so: the last thing of an entry."""
         self.cache.upload_file(self.neff_path, src_path)
-        self.cache.upload_string_to_file(self.done_path, "")
+        if CURRENT.marked:
+            self.cache.upload_string_to_file(self.done_path, "")
 
     def upload_wrapped_neff(self, src_path: str) -> None:
         self.cache.upload_file(self.wrapped_neff_path, src_path)

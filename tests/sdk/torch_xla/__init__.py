@@ -1,3 +1,3 @@
-"""Stand-in for torch-xla as it is on one host without devices: one process, rank 0."""
+"""Stand-in for torch-xla as it is without devices: ranks as torchrun gives them."""
 
 __version__ = "2.8.1"

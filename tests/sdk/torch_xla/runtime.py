@@ -1,13 +1,17 @@
-"""Which of how many processes this is: the only one."""
+"""Which of how many processes this is, as torchrun says; without it the only one."""
+
+from __future__ import annotations
+
+import os
 
 
 def global_ordinal() -> int:
-    return 0
+    return int(os.environ.get("RANK", "0"))
 
 
 def local_ordinal() -> int:
-    return 0
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def world_size() -> int:
-    return 1
+    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -1,16 +1,16 @@
-"""Door: become the compiler, or end as it did."""
+"""Ground: become another program, or end as one did."""
 
 import _signal
 import posix
 
-from neffcache import files, kernel
+from neffcache import kernel
+
+CANNOT_EXEC, NOT_FOUND = 126, 127
+_ENOENT = 2
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_CANNOT_EXEC, _NOT_FOUND = 126, 127
-_ENOENT = 2
 
 
 def default_signals() -> None:
@@ -20,22 +20,27 @@ def default_signals() -> None:
 
 
 def become(
-    script: str,
-    argv: "list[str]",
+    path: str,
+    words: "list[str]",
     environ: "Mapping[bytes, bytes]",
-    say: "Callable[[bool, bytes], None]",
+    complain: "Callable[[str], None]",
 ) -> None:
-    """Replace this process by the compiler; on failure end as a shell would."""
+    """Replace this process by a program; on failure end as a shell would.
+
+    Args:
+        words: what it finds as its arguments, the name it is called by first.
+        complain: is told path and cause in one line when it cannot be started.
+    """
     default_signals()
     try:
-        posix.execve(script, [script, *argv], environ)
+        posix.execve(path, words, environ)
     except OSError as error:
-        say(False, files.encode(f"neuronx-cc: {script}: {error.strerror}\n"))
-        posix._exit(_NOT_FOUND if error.errno == _ENOENT else _CANNOT_EXEC)
+        complain(f"{path}: {error.strerror}")
+        posix._exit(NOT_FOUND if error.errno == _ENOENT else CANNOT_EXEC)
 
 
 def die(number: int) -> None:
-    """End by a signal, as the compiler did, without a second core file."""
+    """End by a signal, as a child did, without a second core file."""
     _no_core()
     try:
         _signal.signal(number, _signal.SIG_DFL)
@@ -43,7 +48,7 @@ def die(number: int) -> None:
         pass  # SIGKILL has no other disposition
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, {number})
     posix.kill(posix.getpid(), number)
-    posix._exit(128 + number)  # a signal whose default is to do nothing
+    posix._exit(128 + number)  # a signal whose default is to do nothing, or the first process
 
 
 def _no_core() -> None:

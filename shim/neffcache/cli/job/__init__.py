@@ -1,0 +1,1 @@
+"""Door: the parts of `neffcache run`."""

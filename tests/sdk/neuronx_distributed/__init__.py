@@ -1,0 +1,1 @@
+"""Stand-in for neuronx-distributed: its checkpoints, and how it has graphs compiled."""

@@ -1,0 +1,1 @@
+"""Stand-in for nkipy: how it has graphs compiled."""

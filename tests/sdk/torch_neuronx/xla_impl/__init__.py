@@ -1,0 +1,1 @@
+"""What stands between a traced graph and the compiler."""

@@ -1,0 +1,1 @@
+"""Stand-in for transformers-neuronx: how it has graphs compiled."""

@@ -1,0 +1,1 @@
+"""Stand-in for vllm-neuron: how it has graphs compiled."""
