@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +51,24 @@ def ended() -> Taker:
     child = subprocess.Popen(["true"])
     child.wait()
     return this_process().but(pid=child.pid, start=1)
+
+
+@contextmanager
+def living() -> Iterator[subprocess.Popen[str]]:
+    """A process that lives until it is ended."""
+    made = subprocess.Popen(
+        [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert made.stdout is not None
+    made.stdout.readline()
+    try:
+        yield made
+    finally:
+        made.kill()
+        made.communicate()
 
 
 def lock(root: Path, module: str = MODULE) -> Path:

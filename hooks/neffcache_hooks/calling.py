@@ -56,12 +56,12 @@ def is_compiler(args: object) -> bool:
 
 
 def decide(given: "Mapping[str, Any]") -> "Decision | None":
-    """Decide about a start of the compiler; None: it goes on as it is.
+    """Decide about a start of whatever it is; None: it goes on as it is.
 
     Args:
         given: what Popen was given, by the names of its parameters.
     """
-    if not _is_plain(given):
+    if not is_compiler(given["args"]) or not _is_plain(given):
         return None
     made = _job(given)
     if made is None:

@@ -92,9 +92,8 @@ def _decided(
 ) -> "tuple[dict[str, Any], bytes | None]":
     """What a start is given in the end ({}: what it was), and what it said if it is over."""
     given = dict(zip(names, values, strict=False))
-    if len(values) != len(names) or not calling.is_compiler(given["args"]):
-        return {}, None
-    decision = guard.attempt(LABEL, calling.decide, given)
+    whole = len(values) == len(names)
+    decision = guard.attempt(LABEL, calling.decide, given) if whole else None
     if decision is None:
         return {}, None
     given.update(decision.changes)

@@ -89,7 +89,8 @@ def begin(found: "Any") -> "Hold | None":
     hold = of(found)
     if hold is not None:
         _holds[id(found)] = hold
-        locks.before(hold.now.store, hold.lock)
+        if locks.before(hold.now.store, hold.lock):
+            world.joined(hold.root)  # should its holder die meanwhile, the watcher frees it
     return hold
 
 

@@ -17,19 +17,20 @@ _OLD = 600.0
 _said: "set[str]" = set()
 
 
-def before(store: "Store", lock_path: str) -> None:
+def before(store: "Store", lock_path: str) -> bool:
     """The library is about to take a lock, waiting without limit: remove it if its taker is dead.
 
-    Costs one system call where there is no lock. Never raises.
+    Costs one system call where there is no lock. True: the library will have to wait. Never raises.
     """
     if not os.path.lexists(lock_path) or orphans.clear(store, lock_path):
-        return
+        return False
     verdict = orphans.judge(store, lock_path)
     if not verdict.dead and not verdict.alive and verdict.age > _OLD and lock_path not in _said:
         _said.add(lock_path)
         words = f"waits for {lock_path}: {verdict.why}. If no compile of it runs: {verdict.command}"
         guard.say("lock", words)
         orphans.tell(store, "lock_unproven", f"{lock_path}: {verdict.why}")
+    return True
 
 
 def after(store: "Store", lock_path: str) -> None:

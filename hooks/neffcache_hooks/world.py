@@ -27,15 +27,17 @@ class World:
         config: the settings.
         environ: a copy of the environment, to be read only.
         store: open, ours, closed to others.
+        seen: what its directory was when it was opened.
     """
 
-    __slots__ = ("_looked", "_pid", "_roots", "_watch", "config", "environ", "store")
+    __slots__ = ("_looked", "_pid", "_roots", "_watch", "config", "environ", "seen", "store")
 
     def __init__(self, settings: "Config", environ: "dict[bytes, bytes]", store: "Store") -> None:
         self.config, self.environ, self.store = settings, environ, store
         self._watch: Watch | None = None
         self._looked, self._pid = -_LOOK, 0
         self._roots: set[str] = set()
+        self.seen: tuple[int, ...] = (0,)
 
     def watch(self) -> "Watch":
         """The watcher's place for this environment. Raises SettingError, OSError."""
@@ -122,11 +124,23 @@ def _open(environ: "dict[bytes, bytes]") -> "World | None":
 def _is_there(world: World) -> bool:
     """Whether the store is still there, made again when it was removed, and ours."""
     try:
+        if _state(world.store.path) == world.seen:
+            return True
         world.store = local.open_store(world.config)
+        world.seen = _state(world.store.path)
     except StoreError as error:
         guard.say(LABEL, f"{error}: the hooks rest")
         return False
     return True
+
+
+def _state(path: str) -> "tuple[int, ...]":
+    """What must not change for a store to be ours as it was: nothing of what lies in it."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_mode, found.st_uid)
 
 
 def _known(found: "World | dict[bytes, bytes]") -> "dict[bytes, bytes]":

@@ -9,6 +9,9 @@ from neffcache import files
 LOCAL = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "jfs", "reiserfs"))
 # In memory: no time in them is older than the boot, but for a clock that was moved since.
 _FLEETING = ("tmpfs", "devtmpfs", "devpts", "ramfs", "mqueue", "hugetlbfs", "cgroup2")
+# Looked for only where no dead mount can lie on the way.
+_SYSTEM = (["dev"], ["run"], ["sys"], ["tmp"])
+_MOST = 30
 _LIMIT = 4 << 20
 _FIRST_CLOCK = "time:[4026531834]"
 # The clock at the boot is known to the second, and put right by a little soon after.
@@ -61,13 +64,20 @@ def moved(boot: float, seen: "list[float]") -> str:
 def witnesses() -> "list[float]":
     """Times by the clock, each taken since the boot: of files that are only in memory."""
     found: list[float] = []
-    for line in _text("/proc/self/mountinfo").split("\n"):
-        head, _, tail = line.partition(" - ")
-        words = head.split(" ")
-        if tail.partition(" ")[0] in _FLEETING and len(words) > 4:
-            point = words[4].replace("\\040", " ")
-            found += _times(point)
+    for point in fleeting(_text("/proc/self/mountinfo"))[:_MOST]:
+        found += _times(point)
     return [one for one in found if one > 0]
+
+
+def fleeting(mountinfo: str) -> "list[str]":
+    """Where the system's own file systems in memory are mounted."""
+    found = []
+    for line in mountinfo.split("\n"):
+        head, _, tail = line.partition(" - ")
+        point = "".join(head.split(" ")[4:5])
+        if tail.partition(" ")[0] in _FLEETING and point.split("/")[1:2] in _SYSTEM:
+            found.append(point.replace("\\040", " "))
+    return found
 
 
 def _times(directory: str) -> "list[float]":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hosts import BIN, Done, Host, finish
 from neffcache.cache import bundles
+from running import end_all
 from waiting import until
 
 
@@ -19,6 +20,7 @@ class Site:
         self.remote = remote
         self.work = host.root / "work"
         self.work.mkdir()
+        self._started: list[subprocess.Popen[bytes]] = []
         host.variables["NEFFCACHE_REMOTES"] = f"file://{remote}"
 
     def start(
@@ -26,7 +28,7 @@ class Site:
     ) -> subprocess.Popen[bytes]:
         """Start `neffcache run` with a shell script."""
         bare = f"{self.host.real}:/usr/local/bin:/usr/bin:/bin"
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [BIN / "neffcache", "run", *options, "--", "sh", "-c", script],
             cwd=self.work,
             env=self.host.environ(**{"PATH": bare, **(variables or {})}),
@@ -34,6 +36,16 @@ class Site:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._started.append(process)
+        return process
+
+    def end(self) -> None:
+        """Whatever a failed test has left; the commands die with it."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        end_all(self.host.root)
 
     def run(self, script: str, *options: str, variables: Mapping[str, str] | None = None) -> Done:
         """The same to its end."""

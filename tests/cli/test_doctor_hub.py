@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from entries import settings
 from hosts import Host
 from hub.peer import Peer
+from neffcache import remote
+from neffcache.cli import hub_call
+from neffcache.cli.checks import hub as check
+from neffcache.cli.finding import Scene
 
 REPO = "acme/cache"
 
@@ -195,3 +200,30 @@ def test_a_commit_is_not_to_be_written_to(host: Host, hub: Peer) -> None:
     there = f"hf://{REPO}@{revision}"
     found = the_warning(host, hub, NEFFCACHE_REMOTES=there, CUSTOM_CACHE_REPO="")
     assert f"{revision[:8]}... is a commit, not a branch -> name a branch" in found
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "user", "warned"),
+    [
+        ("http://hub.example:8080", "alice", True),
+        ("http://hub.example", "", False),
+        ("https://hub.example", "alice", False),
+        ("http://127.0.0.1:80", "alice", False),
+        ("http://localhost", "alice", False),
+    ],
+)
+def test_a_token_that_everybody_can_read_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint: str, user: str, warned: bool
+) -> None:
+    def answer(
+        _what: str, _spec: object, _detail: str, world: tuple[Any, Any, dict[str, str]]
+    ) -> tuple[str, str]:
+        world[2].update(endpoint=endpoint, repo=REPO, private="yes", gated="")
+        world[2].update({"user": user} if user else {})
+        return "good", ""
+
+    monkeypatch.setattr(hub_call, "answer", answer)
+    spec = remote.parse(f"hf://{REPO}?mode=ro")
+    found = check.look(spec, Scene({}, settings(), str(tmp_path)))
+    told = [one.line for one in found if one.level == "warn"]
+    assert [f"goes to {endpoint} unencrypted" in line for line in told] == [True] * warned

@@ -81,3 +81,15 @@ def test_what_was_refused_is_tried_again_on_request(
     assert (again.status, again.out) == (0, "1 entry sent\n")
     assert entries.has(remote_root, KEY)
     end_all(store.path)
+
+
+def test_what_waits_for_a_mistake_is_set_aside_unasked_of_anybody(host: Host, store: Store) -> None:
+    enqueue(store, "hf://acme/mistake?endpoint=http://127.0.0.1:1")
+    unknown = host.neffcache("flush", "--drop", "acme/other")
+    assert (unknown.status, unknown.out) == (
+        1, "nothing waits for acme/other; entries wait for hf://acme/mistake\n"
+    )  # fmt: skip
+    done = host.neffcache("flush", "--drop", "acme/mistake")
+    assert (done.status, done.out) == (0, "1 entry for acme/mistake set aside\n")
+    assert host.neffcache("flush").out == "nothing waits for upload\n"
+    assert "--drop" in host.neffcache("stats").out

@@ -22,7 +22,9 @@ WATCHER, UPLOADER, SENDER = "neffcache-watch", "neffcache-sync", "neffcache-send
 
 @pytest.fixture
 def site(host: Host, tmp_path: Path) -> Iterator[Site]:
-    yield Site(host, tmp_path / "remote")
+    made = Site(host, tmp_path / "remote")
+    yield made
+    made.end()
     end_all(tmp_path)
 
 

@@ -80,7 +80,6 @@ def test_it_is_off_by_default(filled: Host, nkipy: Framework) -> None:
         "import os; os.environ['NEFFCACHE_ACTIVE'] = '/any'",
         "import os; os.environ['NEFFCACHE_HOOK_INPROCESS'] = '0'",
         "import neffcache_hooks; neffcache_hooks.disable()",
-        "import ctypes; ctypes.CDLL(None).setenv(b'NEURON_FSDP', b'1', 1)",
     ],
 )
 def test_what_is_in_doubt_or_switched_off_is_compiled(
@@ -88,6 +87,17 @@ def test_what_is_in_doubt_or_switched_off_is_compiled(
 ) -> None:
     _run(nkipy, "second", before)
     assert (callers.answered(filled), filled.compiles) == (["compiled"], 2)
+
+
+@pytest.mark.parametrize(("name", "answers"), [("NEURON_FSDP", []), ("ANY", ["hook"])])
+def test_what_native_code_has_set_may_not_be_what_the_compiler_reads(
+    filled: Host, nkipy: Framework, name: str, answers: list[str]
+) -> None:
+    variables = {"NEURON_FSDP": "1"}
+    done = nkipy.run(NKIPY, TRAIN, filled.root / "other", "outside", variables=variables)
+    assert done.status == 0, done.err
+    _run(nkipy, "second", f"import ctypes; ctypes.CDLL(None).setenv(b'{name}', b'1', 1)")
+    assert callers.answered(filled)[2:] == answers
 
 
 def test_a_package_that_is_not_the_one_of_the_compiler_on_path_is_left_alone(

@@ -192,8 +192,10 @@ import ctypes
 name = sys.argv[2].encode()
 assert ctypes.CDLL(None).setenv(name, b"1", 1) == 0
 fresh(sys.argv[1])
-done = forms.subprocess.run([sys.argv[3], *LINE[1:]], stdout=-3, check=True)
+# Started by the quickest way there is, which hands os.environ on to a program that has a path.
+done = forms.subprocess.run([sys.argv[3], *LINE[1:]], stdout=-3, check=True, close_fds=False)
 """
+FSDP = {"NEURON_FSDP": "1"}
 
 
 def test_what_native_code_has_set_reaches_the_compiler_on_the_way(
@@ -209,9 +211,10 @@ def test_what_native_code_has_set_reaches_the_compiler_on_the_way(
 def test_a_path_is_left_alone_where_native_code_has_set_what_counts(
     host: Host, without: Framework
 ) -> None:
-    host.compile(host.root / "first", TRAIN)
+    for variables in ({}, FSDP):
+        host.compile(host.root / f"first-{len(variables)}", TRAIN, variables=variables)
     compiler = BIN / "neuronx-cc"
     callers.run(without, BY_NATIVE_CODE, "one", "NEURON_FSDP", compiler)
-    assert (callers.answered(host), host.compiles) == (["compiled"], 2)
+    assert (callers.answered(host), host.compiles) == (["compiled"] * 2, 3)
     callers.run(without, BY_NATIVE_CODE, "two", "__KMP_REGISTERED_LIB_1", compiler)
-    assert callers.answered(host) == ["compiled", "hook"]
+    assert callers.answered(host)[2:] == ["hook"]

@@ -101,6 +101,24 @@ def test_of_many_who_wait_for_a_dead_one_one_compiles(framework: Framework) -> N
     assert framework.host.notes().count("lock_cleared") == 1
 
 
+def test_who_waits_already_goes_on_when_the_holder_dies(framework: Framework) -> None:
+    holder = held(framework)
+    waiter = framework.start(XLA, TRAIN, KEY)
+    until(lambda: is_present(waiter.pid))
+    killed(holder)
+    assert finish(waiter).status == 0
+    assert framework.host.notes().count("lock_cleared") == 1
+
+
+def is_present(pid: int) -> bool:
+    """Whether a process keeps a watcher running."""
+    opened = Path(f"/proc/{pid}/fd")
+    try:
+        return any(os.readlink(fd).endswith("/present") for fd in opened.iterdir())
+    except OSError:
+        return False
+
+
 def test_a_living_holder_is_never_disturbed(framework: Framework) -> None:
     holder = held(framework)
     lock = the_lock(framework)

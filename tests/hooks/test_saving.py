@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import io
 import os
 import pickle
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import neffcache_hooks
-from hooks import libraries
+from hooks.saver import Job, load
 from neffcache import watching
-from neffcache_hooks import guard, importing, saving, world
+from neffcache_hooks import guard, saving, world
 
 _CALLS: dict[str, Callable[[Any, str], object]] = {
     "torch": lambda library, path: library.save([1], path),
@@ -32,88 +29,29 @@ _CALLS: dict[str, Callable[[Any, str], object]] = {
 }
 
 
-@dataclass
-class Job:
-    """Libraries on sys.path, a store, and the place where a watcher would look."""
-
-    root: Path
-
-    @property
-    def path(self) -> str:
-        """Where to save."""
-        return str(self.root / "checkpoint")
-
-    def watch(self) -> Path:
-        """The directory that holds the requests; there once anybody is present."""
-        here = world.current()
-        assert here is not None
-        made = Path(here.watch().directory)
-        made.mkdir(parents=True, exist_ok=True)
-        return made
-
-    def asked(self) -> bool:
-        """Whether a flush has been asked for since the last time."""
-        found = self.watch() / watching.SAVE
-        there = found.exists()
-        found.unlink(missing_ok=True)
-        return there
-
-
-@pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
-    for name in [name for name in os.environ if name.startswith("NEFFCACHE_")]:
-        monkeypatch.delenv(name)
-    for name in ("RANK", "LOCAL_RANK", "CUSTOM_CACHE_REPO"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NEFFCACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("NEFFCACHE_STRICT", "1")
-    monkeypatch.setattr(importing, "_rows", {})
-    monkeypatch.setattr(saving, "_asked", [])
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    libraries.write(tmp_path / "libraries")
-    monkeypatch.syspath_prepend(tmp_path / "libraries")
-    made = Job(tmp_path)
-    made.watch()
-    neffcache_hooks.enable()
-    yield made
-    neffcache_hooks.disable()
-    mine = (*libraries.NAMES, "neffcache_hooks.trainer")
-    for name in [name for name in sys.modules if name in mine or name.startswith(_inside(mine))]:
-        del sys.modules[name]
-
-
-def _inside(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{name}." for name in names)
-
-
-def _library(name: str) -> Any:
-    return importlib.import_module(name)
-
-
 @pytest.mark.parametrize("name", _CALLS)
 def test_a_save_asks_for_a_flush(job: Job, name: str) -> None:
-    library = _library(name)
+    library = load(name)
     assert not job.asked()
     _CALLS[name](library, job.path)
     assert job.asked()
 
 
 def test_a_save_of_a_whole_model_asks(job: Job) -> None:
-    _library("safetensors.torch").save_model(None, job.path)
+    load("safetensors.torch").save_model(None, job.path)
     assert job.asked()
 
 
 def test_what_a_library_imported_from_another_asks_too(job: Job) -> None:
-    torch = _library("torch")
-    assert torch.save is _library("torch.serialization").save
+    torch = load("torch")
+    assert torch.save is load("torch.serialization").save
     torch.save([1], job.path)
     assert job.asked()
 
 
 def test_a_torch_that_is_there_before_the_hooks_asks(job: Job) -> None:
     neffcache_hooks.disable()
-    torch = _library("torch")
+    torch = load("torch")
     neffcache_hooks.enable()
     torch.save([1], job.path)
     assert job.asked()
@@ -122,12 +60,12 @@ def test_a_torch_that_is_there_before_the_hooks_asks(job: Job) -> None:
 def test_the_file_is_written_before_the_request(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     monkeypatch.setattr(watching, "ask_save", lambda _watch: seen.append(Path(job.path).exists()))
-    _library("torch").save([1], job.path)
+    load("torch").save([1], job.path)
     assert seen == [True]
 
 
 def test_what_goes_into_memory_is_no_save(job: Job) -> None:
-    torch = _library("torch")
+    torch = load("torch")
     torch.save([1], io.BytesIO())
     torch.save([1], f=io.BytesIO())
     assert not job.asked()
@@ -135,13 +73,13 @@ def test_what_goes_into_memory_is_no_save(job: Job) -> None:
 
 def test_a_save_into_an_open_file_asks(job: Job) -> None:
     with Path(job.path).open("wb") as file:
-        _library("torch").save([1], file)
+        load("torch").save([1], file)
     assert job.asked()
 
 
 def test_a_failed_save_raises_as_ever_and_asks_for_nothing(job: Job) -> None:
     with pytest.raises(FileNotFoundError) as found:
-        _library("torch").save([1], job.path + "/nowhere/x")
+        load("torch").save([1], job.path + "/nowhere/x")
     assert found.value.errno == 2
     assert not job.asked()
 
@@ -149,7 +87,7 @@ def test_a_failed_save_raises_as_ever_and_asks_for_nothing(job: Job) -> None:
 def test_many_saves_at_once_ask_once(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    torch = _library("torch")
+    torch = load("torch")
     found = []
     for _ in range(4):
         torch.save([1], job.path)
@@ -173,14 +111,15 @@ def test_one_process_of_a_host_asks(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    _library("torch").save([1], job.path)
+    load("torch").save([1], job.path)
     assert job.asked() is asks
 
 
 @pytest.mark.parametrize("mode", ["exit", "eager", "off"])
 def test_other_modes_ask_for_nothing(job: Job, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = _library("torch")
+    torch = load("torch")
     monkeypatch.setenv("NEFFCACHE_UPLOAD", mode)
+    assert not job.asked()  # now there is a place for requests
     torch.save([1], job.path)
     assert not job.asked()
 
@@ -188,7 +127,7 @@ def test_other_modes_ask_for_nothing(job: Job, mode: str, monkeypatch: pytest.Mo
 def test_with_the_cache_switched_off_nothing_is_asked(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    watch, torch = job.watch(), _library("torch")
+    watch, torch = job.watch(), load("torch")
     monkeypatch.setenv("NEFFCACHE_DISABLE", "1")
     torch.save([1], job.path)
     assert not (watch / watching.SAVE).exists()
@@ -198,12 +137,12 @@ def test_nothing_is_made_where_nobody_watches(job: Job) -> None:
     job.watch().rmdir()
     here = world.current()
     assert here is not None
-    _library("torch").save([1], job.path)
+    load("torch").save([1], job.path)
     assert not Path(here.watch().directory).exists()
 
 
 def test_a_store_that_is_gone_does_no_harm(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch = _library("torch")
+    torch = load("torch")
     monkeypatch.setenv("NEFFCACHE_DIR", "/proc/nowhere")
     torch.save([1], job.path)
     assert Path(job.path).exists()
@@ -220,7 +159,7 @@ def test_a_fault_of_ours_does_not_reach_the_caller_and_is_counted(
         raise RuntimeError("what may be a secret")
 
     monkeypatch.setattr(watching, "ask_save", fails)
-    _library("torch").save([1], job.path)
+    load("torch").save([1], job.path)
     saving.request(final=True)
     assert guard.faults["save"][0] == 2
     assert len(caplog.messages) == 1
@@ -233,14 +172,14 @@ def test_strict_raises_a_fault_of_ours(job: Job, monkeypatch: pytest.MonkeyPatch
         raise RuntimeError("x")
 
     monkeypatch.setattr(watching, "ask_save", fails)
-    torch = _library("torch")
+    torch = load("torch")
     with pytest.raises(RuntimeError):
         torch.save([1], job.path)
 
 
 def test_the_function_looks_and_pickles_as_before(job: Job) -> None:
     neffcache_hooks.disable()
-    torch = _library("torch")
+    torch = load("torch")
     before = torch.save
     signature = inspect.signature(before)
     neffcache_hooks.enable()
@@ -255,7 +194,7 @@ def test_the_function_looks_and_pickles_as_before(job: Job) -> None:
 
 def test_what_a_save_returns_is_returned(job: Job) -> None:
     neffcache_hooks.disable()
-    torch = _library("torch.serialization")
+    torch = load("torch.serialization")
     torch.save = lambda obj, f: (obj, f)
     neffcache_hooks.enable()
     assert torch.save(1, job.path) == (1, job.path)
@@ -264,7 +203,7 @@ def test_what_a_save_returns_is_returned(job: Job) -> None:
 
 def test_a_torch_of_another_shape_is_left_alone(job: Job) -> None:
     neffcache_hooks.disable()
-    torch = _library("torch.serialization")
+    torch = load("torch.serialization")
 
     def theirs(where: str, what: object) -> None: ...
 
@@ -278,54 +217,15 @@ def test_a_torch_of_another_shape_is_left_alone(job: Job) -> None:
 def test_disabling_puts_every_save_back(job: Job) -> None:
     names = [*_CALLS, "transformers.trainer"]
     for name in names:
-        _library(name)
+        load(name)
     neffcache_hooks.disable()
-    torch = _library("torch")
-    assert torch.save is _library("torch.serialization").save
+    torch = load("torch")
+    assert torch.save is load("torch.serialization").save
     assert not hasattr(torch.save, "__wrapped__")
-    kinds = [kind.__name__ for kind in _library("transformers.trainer").DEFAULT_CALLBACKS]
+    kinds = [kind.__name__ for kind in load("transformers.trainer").DEFAULT_CALLBACKS]
     assert kinds == ["DefaultFlowCallback"]
     torch.save([1], job.path)
     assert not job.asked()
-
-
-def test_an_unchanged_trainer_asks_at_a_save(job: Job) -> None:
-    trainer = _library("transformers.trainer").Trainer()
-    trainer.tell("on_save")
-    assert job.asked()
-
-
-def test_at_its_end_a_trainer_asks_however_short_ago_it_saved(job: Job) -> None:
-    trainer = _library("transformers.trainer").Trainer()
-    trainer.tell("on_save")
-    assert job.asked()
-    trainer.tell("on_save")
-    assert not job.asked()
-    trainer.tell("on_train_end")
-    assert job.asked()
-
-
-def test_the_callback_leaves_the_trainers_control_alone(job: Job) -> None:
-    trainer = _library("transformers.trainer").Trainer()
-    assert trainer.tell("on_save") == [None, None]
-    assert job.asked()
-
-
-def test_callbacks_that_are_no_list_of_classes_are_left_alone(job: Job) -> None:
-    neffcache_hooks.disable()
-    trainer = _library("transformers.trainer")
-    trainer.DEFAULT_CALLBACKS = {"flow": 1}
-    neffcache_hooks.enable()
-    assert trainer.DEFAULT_CALLBACKS == {"flow": 1}
-    assert not job.asked()
-
-
-def test_the_callback_by_hand_works_without_the_hooks(job: Job) -> None:
-    neffcache_hooks.disable()
-    kind = neffcache_hooks.NeffcacheCallback
-    trainer = _library("transformers.trainer").Trainer([kind])
-    trainer.train()
-    assert job.asked()
 
 
 def test_settings_are_read_again_when_the_environment_changes(
@@ -345,7 +245,7 @@ def test_wrong_settings_are_told_once_and_nothing_is_done(
 ) -> None:
     monkeypatch.setattr(guard, "_said", set())
     monkeypatch.setenv("NEFFCACHE_WAIT", "long")
-    torch = _library("torch")
+    torch = load("torch")
     torch.save([1], job.path)
     saving.request(final=True)
     assert Path(job.path).exists()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,3 +80,8 @@ def forget() -> None:
         name for name in sys.modules if name.partition(".")[0] in ("toy", "toys", "toyroom")
     ]:
         del sys.modules[name]
+
+
+def load(name: str = "toy") -> Any:
+    """Import a toy."""
+    return importlib.import_module(name)

@@ -39,6 +39,7 @@ FLOORS = {
             "living",
             "machine",
             "orphans",
+            "planted",
             "publishing",
             "targets",
             "trust",

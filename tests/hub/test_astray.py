@@ -50,7 +50,7 @@ def host(
     monkeypatch.setitem(sys._xoptions, "neffcache", packages)
     hub.create(REPO)
     made = HubUploads(tmp_path / "host", hub, TOKEN)
-    made.set(remote_timeout="0.5")
+    made.set(remote_timeout="5")
     yield made
     made.end()
 
@@ -123,3 +123,14 @@ def test_no_command_line_holds_the_token(host: HubUploads) -> None:
     lines = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in found]
     assert len(lines) >= 2  # the uploader and its sender
     assert not [line for line in lines if TOKEN.encode() in line]
+
+
+@pytest.mark.parametrize("xet", [True, False])
+def test_no_file_but_the_login_holds_the_token(host: HubUploads, xet: bool) -> None:
+    """Neither the store's, nor what a client writes about its transfers."""
+    host.set(hub_no_xet="" if xet else "1")
+    host.queue(["a"])
+    assert host.flush().left == []
+    login = host.path / "huggingface" / "token"
+    found = [path for path in host.path.rglob("*") if path.is_file() and path != login]
+    assert not [path for path in found if TOKEN.encode() in path.read_bytes()]

@@ -10,7 +10,7 @@ import pytest
 
 from frameworks import Framework
 from hosts import TRAIN, Host
-from interop.training import COMMON, JAX, WORKERS, Training, keys, write
+from interop.training import COMMON, JAX, PATIENT, WORKERS, Training, keys, write
 from running import end_all
 from waiting import until
 
@@ -21,7 +21,7 @@ def training(tmp_path: Path) -> Iterator[Callable[..., Training]]:
 
     def make(name: str, **variables: str) -> Training:
         shared = {"NEFFCACHE_REMOTES": f"file://{tmp_path / 'remote'}", "HF_HUB_OFFLINE": "1"}
-        host = Host(tmp_path / name, {"JAX_PLATFORMS": "cpu", **shared, **variables})
+        host = Host(tmp_path / name, {"JAX_PLATFORMS": "cpu", **PATIENT, **shared, **variables})
         return Training(Framework(host, ("libneuronxla",)))
 
     yield make

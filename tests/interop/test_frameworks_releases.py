@@ -10,7 +10,7 @@ import pytest
 
 from frameworks import PJRT, XLA, Framework
 from hosts import FORWARD, TRAIN, Done, Host
-from interop.training import keys
+from interop.training import PATIENT, keys
 from running import end_all
 from waiting import until
 
@@ -36,7 +36,7 @@ sys.exit(main())
 def make(tmp_path: Path) -> Iterator[Callable[..., Framework]]:
     """Hosts by name that share a remote; what works for them ends with the test."""
     remote = f"file://{tmp_path / 'remote'}"
-    shared = {"NEFFCACHE_REMOTES": remote, "HF_HUB_OFFLINE": "1", "SDKSTANDIN_FAKE": "1"}
+    shared = {"NEFFCACHE_REMOTES": remote, "HF_HUB_OFFLINE": "1", "SDKSTANDIN_FAKE": "1"} | PATIENT
 
     def made(name: str, release: str = "2.2") -> Framework:
         variables = {**shared, "SDKSTANDIN_LIBNEURONXLA": release}

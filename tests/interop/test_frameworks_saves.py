@@ -11,7 +11,7 @@ import pytest
 from frameworks import Framework
 from hosts import Host, finish
 from hub import clients
-from interop.training import COMMON, DYING, RUN, TRAINER, Training, keys, write
+from interop.training import COMMON, DYING, PATIENT, RUN, TRAINER, Training, keys, write
 from running import end_all
 from waiting import until
 
@@ -31,7 +31,7 @@ def remote(tmp_path: Path) -> Path:
 def training(tmp_path: Path, optimum_python: Path, remote: Path) -> Iterator[Training]:
     """A host; accelerate is there, and torch_xla is not: it would be taken for a device."""
     variables = {"NEFFCACHE_REMOTES": f"file://{remote}", "HF_HUB_OFFLINE": "1"}
-    host = Host(tmp_path / "host", {"JAX_PLATFORMS": "cpu", **variables})
+    host = Host(tmp_path / "host", {"JAX_PLATFORMS": "cpu", **PATIENT, **variables})
     paths = (clients.beside("optimum", "trainer"),)
     yield Training(Framework(host, ("libneuronxla",), python=optimum_python, paths=paths))
     end_all(host.root)

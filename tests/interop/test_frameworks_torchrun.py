@@ -12,7 +12,7 @@ from frameworks import Framework
 from hosts import Done, Host
 from hub import clients
 from hub.peer import Peer
-from interop.training import COMMON, RANKS, RUN, Training, keys, namespace, write
+from interop.training import COMMON, PATIENT, RANKS, RUN, Training, keys, namespace, write
 from running import end_all
 from waiting import until
 
@@ -32,7 +32,7 @@ def cluster(tmp_path: Path, optimum_python: Path) -> Iterator[Callable[..., Trai
     made: list[Path] = []
 
     def make(name: str, *prefix: str, **variables: str) -> Training:
-        quiet = {"OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+        quiet = {"OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu", **PATIENT}
         host = Host(tmp_path / name, {**quiet, **variables})
         made.append(host.root)
         framework = Framework(

@@ -179,6 +179,15 @@ def test_without_xet_on_the_hub_it_goes_by_lfs(host: HubUploads) -> None:
     assert host.arrived(WORDS)
 
 
+def test_a_no_is_not_asked_for_twice(host: HubUploads) -> None:
+    """Only what fails without an answer of the Hub is tried by the other way."""
+    host.set(hub_no_xet="0")
+    host.log_in("hf_alice_read")
+    host.queue(WORDS)
+    assert host.flush(None).left[0].refused
+    assert host.asked("/preupload/") == 1
+
+
 def test_what_may_hold_weights_is_refused_by_a_public_place_alone(host: HubUploads) -> None:
     host.hub.set_private(REPO, False)
     host.set(hub_public=REPO)

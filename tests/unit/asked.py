@@ -30,7 +30,7 @@ class Asking:
         self.root = tmp_path / "root"
         self.hub = hub
         self.token = WRITER
-        self.more: dict[str, str] = {}
+        self.more = {"NEFFCACHE_DIR": str(tmp_path / "helpers")}
         self.settings: dict[str, str] = {"remote_timeout": "20"}
 
     def __call__(self, entry: str = ENTRY, held: Path | None = None) -> Answer:
@@ -74,6 +74,10 @@ def put(
     found = contents() if files is None else files
     hub.commit(repo, {f"{entry}/{name}": data for name, data in found.items()})
     hub.clear()
+
+
+# What stands before a helper of a test's own.
+HEAD = f"import sys\nsys.path.insert(0, {str(Path(processes.__file__).parents[1])!r})\n"
 
 
 def replace_helper(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import natives
 from entries import key_of, make_store
 from neffcache import adoption, backlog, queue, remote
 from neffcache.store.local import Store
@@ -80,3 +81,38 @@ def test_a_damaged_destination_does_not_stop_the_others(store: Store) -> None:
         described.write_text("torn")
     enqueue(store, URL, OLD)
     assert adoption.adopt(store, NEW) == 1
+
+
+def test_what_waits_for_a_mistaken_place_is_set_aside_and_can_come_back(store: Store) -> None:
+    wrong, right = "hf://acme/wrong", "hf://acme/right"
+    for url in (wrong, right, f"{wrong}@v1"):
+        enqueue(store, url, {})
+    assert adoption.drop(store, {}, "acme/wrong") == 1
+    assert sorted(one.remote for one in backlog.pending(store, {})) == [right, f"{wrong}@v1"]
+    (gone,) = backlog.dead(store)
+    assert (gone.key, gone.remote) == (KEY, wrong)
+    assert "flush --drop" in gone.reason
+
+
+def test_a_native_entry_that_was_set_aside_is_the_same_one_when_it_comes_back(
+    store: Store, tmp_path: Path
+) -> None:
+    root = str(tmp_path / "root")
+    natives.write(tmp_path / "root")
+    destination = queue.destination_of(store, remote.parse("hf://acme/wrong"), {})
+    key = queue.native_key(root, natives.ENTRY)
+    queue.put(store, destination, key, (root, natives.ENTRY))
+    assert adoption.drop(store, {}, "hf://acme/wrong") == 1
+    assert queue.keys(store, destination.name) == []
+    assert backlog.revive(store, {}) == 1
+    assert queue.native_of(store, destination.name, key) == (root, natives.ENTRY)
+
+
+def test_a_place_is_dropped_with_every_secret_and_no_place_is_a_part_of_another(
+    store: Store,
+) -> None:
+    for environ in (OLD, NEW):
+        enqueue(store, URL, environ)
+    assert adoption.drop(store, {}, "file://") == 0
+    assert adoption.drop(store, {}, "file:///a") == 2
+    assert backlog.pending(store, {}) == []

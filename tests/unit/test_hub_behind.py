@@ -151,3 +151,22 @@ def test_files_of_two_commits_are_never_one_entry(
     monkeypatch.setattr(HubRemote, "fetch", fetch)
     assert brought(reader, tmp_path / "root")[0] == DAMAGED
     assert natives.tree(tmp_path / "root") == {}
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.json"])
+@pytest.mark.parametrize("landed", [True, False])
+def test_behind_a_failure_only_our_own_content_counts_as_ours(
+    repo: Peer, tmp_path: Path, name: str, landed: bool
+) -> None:
+    """A commit that may have landed, and one of another host under the same name."""
+    (tmp_path / "object").write_text("ours")
+    fault = repo.fault("/commit/", status=504, after=landed)
+    place = HubRemote(remote.parse(url(repo, mode="rw")), variables())
+
+    def progress(_count: int) -> None:
+        if fault.hits and name not in repo.paths(REPO):
+            repo.commit(REPO, {name: b"not ours"})
+
+    done = place.publish([Object(name, str(tmp_path / "object"), weights=False)], progress)
+    assert done.created == ({name} if landed else set())
+    assert repo.read(REPO, name) == (b"ours" if landed else b"not ours")

@@ -77,6 +77,12 @@ def test_a_clock_that_was_put_forward_is_not_believed() -> None:
     assert "put forward" in machine.moved(boot, [boot + 5, boot - machine.TOLERANCE - 1])
 
 
+def test_only_the_systems_own_mounts_are_looked_at() -> None:
+    far = "40 30 0:60 / /home/joe/tmp rw - tmpfs tmpfs rw\n"
+    ours = "41 21 0:61 / /run/x\\040y rw - tmpfs t rw\n"
+    assert machine.fleeting(MOUNTS + far + ours) == ["/dev", "/run/x y"]
+
+
 def test_files_in_memory_bear_witness() -> None:
     found = machine.witnesses()
     assert found

@@ -149,7 +149,7 @@ def test_without_a_store_a_hit_is_a_hit(asking: Asking) -> None:
     put(asking.hub)
     directory = write(asking.root, ENTRY, LOCK)
     config = settings(remotes=url(asking.hub), remote_timeout="20")
-    environ = variables(HF_ENDPOINT=asking.hub.url)
+    environ = variables(HF_ENDPOINT=asking.hub.url, **asking.more)
     place = Place(str(asking.root), ENTRY, str(directory))
     assert native_asking.ask(None, config, environ, place).found
 

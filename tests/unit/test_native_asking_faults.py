@@ -17,7 +17,7 @@ from neffcache.cache import native_asking, native_helper, prober
 from neffcache.native import names
 from running import kill, working_for
 from unit import makers
-from unit.asked import HUB, LOCK, Asking, put, replace_helper
+from unit.asked import HEAD, HUB, LOCK, Asking, put, replace_helper
 from waiting import until
 
 
@@ -89,6 +89,17 @@ def test_a_helper_that_is_busy_for_ever_is_given_up(
     assert processes.reap_abandoned() == 0
 
 
+def test_a_helper_that_has_answered_is_not_ended_by_a_signal(
+    asking: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A job that reaps all children itself would take it for a crash.
+    start = "import time\nfrom neffcache import processes\nprocesses.become_helper('x')\n"
+    end = "print('absent', flush=True)\ntime.sleep(0.05)\nopen(__file__ + '.ended', 'w')\n"
+    replace_helper(monkeypatch, tmp_path, HEAD + start + end)
+    assert asking().word == "absent"
+    assert list(tmp_path.glob("*.ended"))
+
+
 @pytest.mark.usefixtures("no_prober")
 def test_a_killed_helper_is_a_failure(asking: Asking) -> None:
     put(asking.hub)
@@ -110,9 +121,7 @@ def test_a_download_that_is_not_worth_waiting_for_is_given_up(
     asking.hub.fault(".", server="cdn", rate=50_000, times=None)
     start = "from neffcache.cache import native_helper\nnative_helper.WORTH = 1.0\n"
     end = "native_helper.main(sys.argv[1:])\n"
-    package = Path(processes.__file__).parents[1]
-    head = f"import sys\nsys.path.insert(0, {str(package)!r})\n"
-    replace_helper(monkeypatch, tmp_path, head + start + end)
+    replace_helper(monkeypatch, tmp_path, HEAD + start + end)
     assert asking().word == "slow"
     assert asking.ids == ["remote_slow"]
     assert asking.planted() == {}

@@ -6,23 +6,19 @@ import errno
 import fcntl
 import json
 import os
-import posix
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import entries
 import takers
-from neffcache import holders, machine, orphans
+from neffcache import holders, orphans
 from neffcache.store.local import Store
 from waiting import until
 
-HOUR = 3600.0
 # Its first thread ends, by the system call alone; another goes on.
 HEADLESS = """
 import ctypes, os, sys, threading
@@ -44,21 +40,8 @@ def lock(tmp_path: Path) -> Path:
 @pytest.fixture
 def child() -> Iterator[subprocess.Popen[str]]:
     """A process that lives until it is ended."""
-    made = subprocess.Popen(
-        [sys.executable, "-c", "import sys; print(1, flush=True); sys.stdin.read()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert made.stdout is not None
-    made.stdout.readline()
-    yield made
-    made.kill()
-    made.communicate()
-
-
-@pytest.fixture
-def on_own_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wherever the tests' files lie: they are on a local disk."""
-    monkeypatch.setattr(machine, "local_reason", lambda _fd: "")
+    with takers.living() as made:
+        yield made
 
 
 def notes(store: Store) -> list[list[str]]:
@@ -135,88 +118,16 @@ def test_all_who_claim_a_lock_must_be_dead(
     assert not orphans.clear(store, str(lock))
 
 
-def test_the_record_of_an_earlier_lock_proves_nothing(store: Store, lock: Path) -> None:
+def test_a_file_that_has_changed_since_is_another(store: Store, lock: Path) -> None:
     takers.say(store, takers.ended(), lock)
-    lock.unlink()
-    again = takers.lock(lock.parents[2])
-    assert not orphans.clear(store, str(again))
-    assert "without the hooks" in by_young_boot(store, again)
+    before = lock.stat()
 
+    def is_changed() -> bool:
+        lock.chmod(0o600)
+        return lock.stat().st_ctime_ns != before.st_ctime_ns
 
-def by_young_boot(store: Store, lock: Path) -> str:
-    """What is said of a lock on a disk of our own, where the machine booted an hour ago."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, "local_reason", lambda _fd: "")
-        patch.setattr(machine, "booted", lambda: (lock.stat().st_ctime - HOUR, ""))
-        return orphans.judge(store, str(lock)).why
-
-
-@pytest.mark.usefixtures("on_own_disk")
-def test_a_record_of_another_boot_on_our_own_disk_needs_no_clock(
-    store: Store, lock: Path, child: subprocess.Popen[str]
-) -> None:
-    takers.say(store, takers.of(child.pid).but(boot="an-earlier-one"), lock)
-    assert orphans.clear(store, str(lock))
-
-
-def test_a_record_of_another_boot_may_be_another_machines(
-    store: Store, lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "local_reason", lambda _fd: "it is on nfs4")
-    monkeypatch.setattr(machine, "booted", lambda: (lock.stat().st_ctime + HOUR, ""))
-    takers.say(store, takers.ended().but(boot="elsewhere"), lock)
-    assert not orphans.clear(store, str(lock))
-    assert "it is on nfs4" in orphans.judge(store, str(lock)).why
-
-
-def test_a_record_in_a_shared_store_may_be_another_machines(
-    store: Store, lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shared = os.stat(store.path).st_ino
-    monkeypatch.setattr(
-        machine, "local_reason", lambda fd: "it is on nfs4" if os.fstat(fd).st_ino == shared else ""
-    )
-    monkeypatch.setattr(machine, "booted", lambda: (lock.stat().st_ctime - HOUR, ""))
-    takers.say(store, takers.ended().but(boot="elsewhere"), lock)
-    assert not orphans.clear(store, str(lock))
-
-
-@pytest.mark.usefixtures("on_own_disk")
-def test_a_lock_that_is_older_than_the_boot_is_removed(
-    store: Store, lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "booted", lambda: (lock.stat().st_ctime + HOUR, ""))
-    assert orphans.clear(store, str(lock))
-    assert notes(store) == [["lock_cleared", f"{lock}: it is older than this boot"]]
-
-
-@pytest.mark.usefixtures("on_own_disk")
-def test_a_record_of_this_boot_outweighs_the_clock(
-    store: Store, lock: Path, child: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "booted", lambda: (lock.stat().st_ctime + HOUR, ""))
-    takers.say(store, takers.of(child.pid), lock)
-    assert not orphans.clear(store, str(lock))
-
-
-@pytest.mark.parametrize(
-    ("before", "doubt", "dead"),
-    [
-        (orphans.MARGIN + 1, "", True),
-        (orphans.MARGIN - 1, "", False),
-        (-HOUR, "", False),  # the clock was put back, or it was taken since
-        (HOUR, "the clock has been put forward since the boot", False),
-    ],
-)
-def test_age_counts_with_a_margin_and_a_clock_that_stood(
-    before: float, doubt: str, dead: bool
-) -> None:
-    boot = 1_700_000_000.0
-    assert orphans.by_age("/x.lock", boot - before, boot, doubt).dead == dead
-
-
-def test_without_any_record_a_lock_of_this_boot_stays(store: Store, lock: Path) -> None:
-    assert "without the hooks" in by_young_boot(store, lock)
+    until(is_changed)
+    assert lock.stat().st_ino == before.st_ino
     assert not orphans.clear(store, str(lock))
 
 
@@ -278,83 +189,6 @@ def test_a_lock_that_is_gone_is_no_fault(store: Store, lock: Path) -> None:
     lock.unlink()
     assert not orphans.clear(store, str(lock))
     assert orphans.judge(store, str(lock)).why == "it is not there any more"
-
-
-def test_of_two_who_clear_one_does(store: Store, lock: Path) -> None:
-    takers.say(store, takers.ended(), lock)
-    start = threading.Barrier(8)
-    done: list[bool] = []
-
-    def clear() -> None:
-        start.wait()
-        done.append(orphans.clear(store, str(lock)))
-
-    threads = [threading.Thread(target=clear) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(done) == [False] * 7 + [True]
-    assert len(notes(store)) == 1
-
-
-class Between:
-    """`posix`, with something that happens just before the first call of one of its functions."""
-
-    def __init__(self, name: str, happens: Callable[[], None]) -> None:
-        self._name = name
-        self._happens: Callable[[], None] | None = happens
-
-    def __getattr__(self, name: str) -> Any:
-        if name == self._name and self._happens is not None:
-            happens, self._happens = self._happens, None
-            happens()
-        return getattr(posix, name)
-
-
-@pytest.mark.parametrize("moment", ["lstat", "rename"])
-def test_who_takes_the_lock_meanwhile_keeps_it(
-    store: Store, lock: Path, moment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody else removes the dead one's lock, and a living process takes it at once."""
-    taken: list[int] = []
-
-    def take() -> None:
-        lock.unlink()
-        lock.touch()
-        taken.append(lock.stat().st_ino)
-
-    takers.say(store, takers.ended(), lock)
-    monkeypatch.setattr(orphans, "posix", Between(moment, take))
-    assert not orphans.clear(store, str(lock))
-    assert [lock.stat().st_ino] == taken
-    assert os.listdir(lock.parent) == [lock.name]
-
-
-def test_a_third_one_who_takes_it_is_not_disturbed(
-    store: Store, lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def take_twice() -> None:
-        lock.unlink()
-        lock.touch()
-        monkeypatch.setattr(orphans, "posix", Between("link", lock.touch))
-
-    takers.say(store, takers.ended(), lock)
-    monkeypatch.setattr(orphans, "posix", Between("rename", take_twice))
-    assert not orphans.clear(store, str(lock))
-    assert os.listdir(lock.parent) == [lock.name]
-
-
-def test_a_directory_that_is_not_ours_to_write_keeps_its_lock(
-    store: Store, lock: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse() -> None:
-        raise PermissionError(errno.EACCES, "read only")
-
-    takers.say(store, takers.ended(), lock)
-    monkeypatch.setattr(orphans, "posix", Between("rename", refuse))
-    assert not orphans.clear(store, str(lock))
-    assert (lock.exists(), notes(store)) == (True, [])
 
 
 def test_the_command_clears_that_very_path(tmp_path: Path) -> None:

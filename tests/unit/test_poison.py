@@ -68,6 +68,7 @@ GRAPH = [
     b"the pass failed 137 times, status ok",
     b"instruction 137 expects at least 9 elements",
     b"Killed_tensor.2 is not used",
+    b"neuronx-cc compile /tmp/SIGKILL/x.pb --on=SIGTERM --signal 9: bad shape",
 ]
 
 

@@ -144,6 +144,10 @@ class Rig:
                     found.append(native[1])
         return sorted(found)
 
+    def make_anew(self, entry: str) -> None:
+        """Have an entry count again, in a way that only a look at everything sees."""
+        os.utime(self.root / entry / names.DONE, (1e9, 1e9))
+
     def empty_queue(self) -> None:
         """As if everything had been sent."""
         for path in Path(self.store.path, "queue").glob("*/*"):

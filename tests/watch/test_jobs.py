@@ -101,6 +101,15 @@ def test_a_killed_watcher_s_request_is_answered_by_the_next(rig: Rig) -> None:
     assert rig.queued() == [entry]
 
 
+def test_a_request_that_a_watcher_died_over_is_answered_by_the_next(rig: Rig) -> None:
+    watch = rig.watch()
+    asked = watching.ask_exit(watch)
+    os.rename(f"{watch.directory}/exit", f"{watch.directory}/exit.taken")
+    rig.job()
+    until(lambda: watching.exit_done(watch, asked))
+    assert not os.path.exists(f"{watch.directory}/exit.taken")
+
+
 def test_what_was_queued_is_not_queued_again_by_the_next_job(rig: Rig) -> None:
     rig.end_job(rig.job())
     first = rig.entry(1)
@@ -119,6 +128,30 @@ def test_the_answer_to_an_exit_means_that_all_is_queued(rig: Rig) -> None:
     entries = [rig.entry(number) for number in range(20)]
     rig.exit()
     assert rig.queued() == sorted(entries)
+    rig.empty_queue()
+    rig.make_anew(entries[3])
+    rig.exit()
+    assert rig.queued() == [entries[3]]
+
+
+def test_when_all_have_gone_everything_is_looked_at_once_more(rig: Rig) -> None:
+    job = rig.job()
+    entries = [rig.entry(number) for number in range(3)]
+    rig.until_queued(*entries)
+    rig.empty_queue()
+    rig.make_anew(entries[1])
+    job.kill()
+    rig.until_unwatched()
+    assert rig.queued() == [entries[1]]
+
+
+def test_a_watcher_whose_lock_was_removed_makes_room(rig: Rig) -> None:
+    rig.job()
+    (pid,) = rig.watchers()
+    os.unlink(f"{rig.watch().directory}/{watching.LOCK}")
+    rig.job()
+    until(lambda: not is_alive(pid))
+    assert len(rig.watchers()) == 1
 
 
 def test_it_ends_when_the_store_is_removed(rig: Rig) -> None:

@@ -22,13 +22,25 @@ def test_a_root_that_comes_later(rig: Rig) -> None:
 
 
 def test_a_root_that_is_removed_and_made_again(rig: Rig) -> None:
-    first = rig.entry(1)
+    entry = rig.entry()
     rig.job()
-    rig.until_queued(first)
+    rig.until_queued(entry)
     shutil.rmtree(rig.root)
     until(lambda: [how for _kind, how, path in rig.state().roots] == ["not there"])
-    second = rig.entry(2)
-    rig.until_queued(first, second)
+    rig.empty_queue()
+    rig.entry()
+    rig.until_queued(entry)
+
+
+def test_a_version_that_is_replaced(rig: Rig, tmp_path: Path) -> None:
+    entry = rig.entry()
+    rig.job()
+    rig.until_queued(entry)
+    rig.empty_queue()
+    rig.entry(root=tmp_path / "other")
+    os.rename(rig.root / natives.VERSION, tmp_path / "old")
+    os.rename(tmp_path / "other" / natives.VERSION, rig.root / natives.VERSION)
+    rig.until_queued(entry)
 
 
 def test_an_entry_that_is_made_anew_counts_again(rig: Rig) -> None:
@@ -38,7 +50,6 @@ def test_an_entry_that_is_made_anew_counts_again(rig: Rig) -> None:
     rig.empty_queue()
     rig.remove(entry)
     rig.entry()
-    os.utime(rig.root / entry / "model.done", (1e9, 1e9))
     rig.exit()
     assert rig.queued() == [entry]
 

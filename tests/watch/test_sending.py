@@ -92,6 +92,7 @@ def test_by_exit_nothing_is_sent_at_a_save(rig: Sending) -> None:
 def test_eagerly_an_entry_is_sent_when_it_is_noticed(rig: Sending) -> None:
     rig.variables.update(NEFFCACHE_UPLOAD="eager", NEFFCACHE_HUB_GATHER="0")
     rig.job()
+    rig.exit()
     entry = rig.entry()
     until(lambda: rig.has(entry))
 

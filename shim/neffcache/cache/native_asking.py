@@ -96,8 +96,6 @@ def ask(
         record.set(remote=made.url, bytes=int(made.detail) if made.detail.isdigit() else 0)
     if record.outcome or record.notes:
         record.set(door=DOOR, entry=place.entry)
-        if config.job:
-            record.set(job=config.job)
         _write(store, config, record)
     return made
 

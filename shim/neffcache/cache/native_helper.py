@@ -3,11 +3,12 @@
 import posix
 import time
 
-from neffcache import processes, remote
+from neffcache import config, planted, processes, remote
 from neffcache.cache import native_reading, reports
-from neffcache.errors import NeffcacheError, RemoteError
+from neffcache.errors import NeffcacheError, RemoteError, SettingError, StoreError
 from neffcache.hub import answers
 from neffcache.native import names
+from neffcache.store import local
 
 NAME = "neffcache-entry"
 MODULE = "neffcache.cache.native_helper"
@@ -22,6 +23,7 @@ _NOWHERE = "/dev/null"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from neffcache.cache.native_reading import Found
+    from neffcache.native.planting import Stage
 
 
 class _Slow(Exception):
@@ -50,6 +52,21 @@ class _Watch:
             raise _Slow(f"{left} bytes left after {done} in {spent:.1f} s")
 
 
+class _Target(native_reading.Target):
+    """Where an entry goes, of which is written down that it came from a remote."""
+
+    __slots__ = ()
+
+    def put(self, stage: "Stage", entry: str) -> bool:
+        """As above; written down first, because whoever watches the directory may be quick."""
+        try:
+            store = local.open_store(config.load(posix.environ))
+            planted.note(store, f"{self.root}/{entry}", stage.inside(names.NEFF))
+        except (StoreError, SettingError):
+            pass
+        return super().put(stage, entry)
+
+
 def main(arguments: "list[str]") -> None:
     """Bring one entry: `<entry> <remote> <root> <trusted or checked> <held directory or "">`.
 
@@ -70,7 +87,7 @@ def main(arguments: "list[str]") -> None:
 
 
 def _bring(entry: str, text: str, root: str, trust: str, held: str) -> "tuple[str, str]":
-    into = native_reading.Target(root, trust == TRUSTED, held)
+    into = _Target(root, trust == TRUSTED, held)
     try:
         return _ask(entry, text, into)
     except RemoteError as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neffcache import adoption, backlog
+from neffcache import adoption, backlog, remote
 from neffcache.cli import FINE, NO, UNREACHABLE, progress, text, waiting
 from neffcache.cli.answer import Answer
 from neffcache.cli.world import World
 
 if TYPE_CHECKING:
     import argparse
+
+    from neffcache.store.local import Store
 
 EXAMPLE = "neffcache flush --timeout 600"
 
@@ -30,6 +32,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--adopt",
         action="store_true",
         help="send with this environment's secret what was queued with another one, too",
+    )
+    parser.add_argument(
+        "--drop",
+        metavar="REMOTE",
+        help="send nothing: set aside what waits for this one (ORG/NAME, or a URL without "
+        "options); --refused takes it up again",
     )
     progress.add_option(parser)
 
@@ -53,6 +61,8 @@ def run(args: argparse.Namespace) -> Answer:
     store = world.store()
     if store is None:
         return Answer("nothing waits for upload\n")
+    if args.drop is not None:
+        return _drop(store, world, args.drop)
     if args.refused:
         backlog.revive(store, world.environ)
     if args.adopt:
@@ -70,3 +80,14 @@ def run(args: argparse.Namespace) -> Answer:
     if done.unreachable:
         status = UNREACHABLE
     return Answer("\n".join(map(text.safe, lines)) + "\n", status)
+
+
+def _drop(store: Store, world: World, place: str) -> Answer:
+    """Nothing is sent, nor asked: the place may be a mistake."""
+    count = adoption.drop(store, world.environ, place)
+    if count:
+        many = text.count(count, "entry", "entries")
+        return Answer(f"{many} for {text.safe(place)} set aside\n")
+    found = sorted({row.destination for row in waiting.pending(store, world.environ)})
+    known = f"; entries wait for {', '.join(found)}" if found else ""
+    return Answer(text.safe(f"nothing waits for {remote.shown(place)}{known}") + "\n", NO)

@@ -3,7 +3,7 @@
 import posix
 import time
 
-from neffcache import files, jobs, neff, queue, queueing
+from neffcache import files, jobs, neff, planted, queue, queueing
 from neffcache.errors import EntryError
 from neffcache.native import names, opening, state
 
@@ -106,6 +106,8 @@ class Noticing:
         try:
             if state.of(posix.listdir(f"{root}/{entry}")) != state.WHOLE:
                 return _LATER
+            if planted.knows(self._watch.store, f"{root}/{entry}"):
+                return _SETTLED  # a remote has it
             opened = opening.open_entry(root, entry)
         except EntryError as error:
             self.refused = f"{entry}: {error}"

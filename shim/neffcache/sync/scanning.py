@@ -202,18 +202,20 @@ class _Listing:
         found: the names of entries in it.
     """
 
-    __slots__ = ("_changed", "_listed", "_time", "found")
+    __slots__ = ("_changed", "_inode", "_listed", "_time", "found")
 
     def __init__(self) -> None:
         self.found: set[str] = set()
-        self._time = -1
+        self._time = self._inode = -1
         self._changed = self._listed = 0.0
 
     def is_due(self, path: str, now: float, full: bool) -> bool:
         """Whether it may have changed. Raises OSError."""
-        found = posix.stat(path).st_mtime_ns
-        if found != self._time:
-            self._time, self._changed, full = found, now, True
+        found = posix.stat(path)
+        if found.st_ino != self._inode:  # made anew: so are those in it that are called as before
+            self._inode, self.found = found.st_ino, set()
+        if found.st_mtime_ns != self._time:
+            self._time, self._changed, full = found.st_mtime_ns, now, True
         # Again after one second, after two, after four ...
         since = now - self._changed
         if not full and (since >= _COARSE or now - self._listed < since / 2):

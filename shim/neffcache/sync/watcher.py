@@ -55,7 +55,7 @@ def run(store: Store, name: str, environ: "Mapping[bytes, bytes]") -> None:
     if files.basename(watch.directory) != name:
         return
     while True:
-        bounded = False
+        for_good = False
         try:
             lock = _lock(watch)
             if lock is None:
@@ -63,15 +63,17 @@ def run(store: Store, name: str, environ: "Mapping[bytes, bytes]") -> None:
         except locks.NoLocks:
             if watching.is_served(watch):
                 return
-            lock, bounded = None, True
+            lock, for_good = None, True
         files.discard(f"{watch.directory}/{watching.STARTED}")
         try:
             _Watcher(watch, environ, lock).until_alone()
         finally:
             if lock is not None:
-                lock.release()
+                # One that was taken away may be another watcher's by now.
+                for_good = not locks.is_at(lock.fd, lock.path)
+                lock.release(remove=not for_good)
         # Whoever came while we were about to let go saw us running, and started nobody.
-        if bounded or not watching.is_attended(watch):
+        if for_good or not watching.is_attended(watch):
             return
 
 

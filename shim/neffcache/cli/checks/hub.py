@@ -8,7 +8,7 @@ from neffcache import remote
 from neffcache.cli import hub_call, hub_helper
 from neffcache.cli.create import visibility
 from neffcache.cli.finding import OK, WARN, Finding, Scene
-from neffcache.hub import offline, publicity, saved
+from neffcache.hub import client, offline, publicity, saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,9 @@ def look(spec: Spec, scene: Scene) -> Iterator[Finding]:
         return
     who = who or f"nobody (no token) at {facts['endpoint']}"
     yield Finding("remotes", OK, f"{named}: answers ({spec.mode}, {visibility(facts)}) to {who}")
+    if "user" in facts and _is_open(facts["endpoint"]):
+        line = f"{named}: the token goes to {facts['endpoint']} unencrypted"
+        yield Finding("remotes", WARN, line, "name an https:// address: HF_ENDPOINT, or endpoint=")
     if facts["repo"] != spec.location.partition("@")[0]:
         line = f"{named}: it is called {facts['repo']} now"
         yield Finding("remotes", WARN, line, "name it so: each request costs two until then")
@@ -46,6 +49,12 @@ def look(spec: Spec, scene: Scene) -> Iterator[Finding]:
         yield from _writing(spec, scene, facts)
     if facts.get("quota"):
         yield Finding("remotes", OK, f"{remote.shown(spec.url)}: {facts['quota']}")
+
+
+def _is_open(endpoint: str) -> bool:
+    """Whether everybody between here and there reads along."""
+    scheme, host, _port = client.origin(endpoint)
+    return scheme == "http" and host not in ("localhost", "::1") and not host.startswith("127.")
 
 
 def _writing(spec: Spec, scene: Scene, facts: dict[str, str]) -> Iterator[Finding]:
