@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from waiting import until
+
 
 @contextmanager
 def read_only(at: Path) -> Iterator[None]:
@@ -18,7 +20,7 @@ def read_only(at: Path) -> Iterator[None]:
         _mount("-o", "remount,ro,bind", str(at))
         yield
     finally:
-        subprocess.run(["umount", str(at)], check=True)
+        _unmount(at)
 
 
 @contextmanager
@@ -29,7 +31,13 @@ def of_size(at: Path, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(at)], check=True)
+        _unmount(at)
+
+
+def _unmount(at: Path) -> None:
+    """A process that was just killed may still hold files there for a moment."""
+    command = ["umount", str(at)]
+    until(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)
 
 
 def _mount(*words: str) -> None:

@@ -9,6 +9,7 @@ from neffcache.store import local
 
 # So many are synced to the disk one by one; of more the whole file system is synced once.
 _FEW = 32
+_TEMPORARY, _STALE_AFTER = ".neffcache-", 86400.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def _put_together(
     """Write markers under other names, sync once, give them their names: how many."""
     directory = f"{store.path}/{local.QUEUE}/{destination.name}"
     made: list[tuple[str, Marker]] = []
+    _clear_stale(directory)
     try:
         for native in natives:
             key = queue.native_key(*native)
@@ -61,3 +63,12 @@ def _put_together(
         for temp, _marker in made:
             files.discard(temp)
     return len(natives)
+
+
+def _clear_stale(directory: str) -> None:
+    """Remove what somebody who was killed meanwhile left behind a day ago."""
+    for name in posix.listdir(directory):
+        if name.startswith(_TEMPORARY):
+            found = files.state(f"{directory}/{name}")
+            if found is not None and time.time() - found[3] / 1e9 > _STALE_AFTER:
+                files.discard(f"{directory}/{name}")

@@ -114,7 +114,9 @@ def test_an_entry_of_another_cache_than_it_was_queued_from_is_not_sent(
     assert not [path for path in host.hub.paths(REPO) if path.startswith(natives.VERSION)]
 
 
-@pytest.mark.parametrize("root", ["/dev/null", "/" + "x" * 5000, "relative", "/proc/self/fd"])
+@pytest.mark.parametrize(
+    "root", ["/dev/null", "/" + "x" * 5000, "relative", "/proc/self/fd", "/tmp/\0", ""]
+)
 def test_a_root_that_is_none_holds_up_nobody(host: HubUploads, root: str) -> None:
     marker = host.queue(["a"])[0]
     native = (root, natives.ENTRY)
@@ -123,3 +125,4 @@ def test_a_root_that_is_none_holds_up_nobody(host: HubUploads, root: str) -> Non
     assert done.left == []
     assert [one.key for one in done.dead] == [queue.native_key(*native)]
     assert host.arrived(["a"])
+    assert host.neffcache("flush", "--refused").err == ""

@@ -236,3 +236,18 @@ def test_what_a_call_raises_is_told_without_its_text() -> None:
         hub_commit.in_time(call, 60, quiet)
     assert str(caught.value) == "the Hub's client failed (ValueError)"
     assert caught.value.answer is None
+
+
+def test_without_the_token_that_is_named_nobody_elses_is_taken(
+    repo: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blank one is none; the login of the user is not what the remote's URL says."""
+    monkeypatch.setenv("HF_TOKEN", "hf_of_the_login")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN", False)
+    repo.set_private(REPO, False)
+    spec = remote.parse(f"hf://{REPO}?endpoint={repo.url}&credential=env:TOK")
+    place = HubRemote(spec, variables(TOK=" ", NEFFCACHE_HUB_PUBLIC=REPO))
+    with pytest.raises(RefusedError):
+        place.publish(objects(tmp_path, ["a.tar"]), quiet)
+    assert [request.authorized for request in repo.requests()].count(True) == 0
+    assert any("/preupload/" in request.path for request in repo.requests())

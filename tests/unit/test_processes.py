@@ -64,7 +64,9 @@ def test_a_helper_that_has_said_all_ends_by_itself() -> None:
     helper = start(_SAY + "os.close(1);time.sleep(0.02);os._exit(7)")
     pid = int(helper.line(30) or "")
     helper.let_go()
-    assert os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_status == 7
+    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    assert ended.si_status == 7
     helper.stop()
 
 

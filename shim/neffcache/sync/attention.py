@@ -77,10 +77,9 @@ class Attention:
             for root in self._natives.values():
                 self._stuck.look(root, now)
         for neffs in self._neffs.values():
-            first = neffs.first
-            neffs.look(now, self._allowance, full=full and not first)
-            if first and not neffs.first and self._is_to_skip(neffs.known):
-                neffs.skip()
+            if neffs.first:
+                self._look_first(neffs, now)
+            neffs.look(now, self._allowance, full=full)
         self._follow()
         if self._noticing.queued > queued and self._watch.upload == _EAGER:
             self._start(self._watch.natives)
@@ -124,6 +123,11 @@ class Attention:
         except OSError:
             return
         self._published, self._said = text, now
+
+    def _look_first(self, neffs: NeffRoot, now: float) -> None:
+        neffs.look(now, self._allowance)
+        if not neffs.first and self._is_to_skip(neffs.known):
+            neffs.skip()
 
     def _look_at(self, root: NativeRoot, now: float, full: bool) -> None:
         first = root.is_new
