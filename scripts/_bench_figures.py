@@ -129,7 +129,9 @@ def table(figures: Sequence[Figure]) -> str:
 def _row(figure: Figure) -> tuple[str, ...]:
     sign = "=" if figure.exact else "<="
     verdict = {None: "", True: "met", False: "MISSED"}[figure.met]
-    shown = ", ".join(f"{name} {value:.1f} ms" for name, value in figure.medians.items())
+    shown = ", ".join(
+        f"{name} {value:.{1 if value >= 1 else 3}f} ms" for name, value in figure.medians.items()
+    )
     return (
         f"{figure.name}: {figure.what}",
         f"{figure.value:.3g} {figure.unit}",

@@ -8,7 +8,6 @@ from neffcache.compiler import find
 from neffcache.errors import CompilerNotFound, SettingError
 from neffcache.run import stored
 from neffcache.run.plan import Job
-from neffcache.store import local
 from neffcache_hooks import surroundings, world
 
 TYPE_CHECKING = False
@@ -25,6 +24,8 @@ PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 _FREE = frozenset(
     (*READ, *PIPES, "close_fds", "restore_signals", "start_new_session", "process_group")
 )
+# Of these, 0 says something.
+_NUMBERS = ("umask", "uid", "gid")
 _COMPILER = "NEFFCACHE_COMPILER"
 # Nothing is compiled then, nor served.
 _EXTRACT = b"NEURON_EXTRACT_GRAPHS_ONLY"
@@ -101,6 +102,8 @@ def _is_plain(given: "Mapping[str, Any]") -> bool:
     """Whether nothing is asked for that might change what the compiler does or sees."""
     if given["shell"] or given["executable"] is not None:
         return False
+    if any(given.get(name) not in (None, -1) for name in _NUMBERS):
+        return False
     ordinary = (None, False, 0, -1, (), "")
     return all(value in ordinary for name, value in given.items() if name not in _FREE)
 
@@ -121,7 +124,9 @@ def _job(given: "Mapping[str, Any]") -> "tuple[Job, str] | None":
     # A program by its path may be started in another way, which hands os.environ on.
     if given["env"] is None and b"/" in words[0] and not surroundings.is_told(environ, settings):
         return None
-    path = _program(files.decode(words[0]), environ, job.cwd)
+    # Without env= Python looks for a program along os.environ, whatever the child gets.
+    searched = environ if given["env"] is not None else os.environb
+    path = _program(files.decode(words[0]), searched, job.cwd)
     job.script = _compiler(path, job)
     job.compile = _never
     return (job, path) if job.script else None
@@ -152,12 +157,14 @@ def _environ(given: "Any") -> "dict[bytes, bytes]":
     if given is None:
         return surroundings.current()
     made = {os.fsencode(name): os.fsencode(value) for name, value in given.items()}
+    if len(made) != len(given):  # which of two values counts, each program decides for itself
+        raise ValueError("a variable twice")
     if any(b"=" in name or b"\0" in name or b"\0" in value for name, value in made.items()):
         raise ValueError("not an environment")
     return made
 
 
-def _program(word: str, environ: "dict[bytes, bytes]", cwd: str) -> str:
+def _program(word: str, environ: "Mapping[bytes, bytes]", cwd: str) -> str:
     """The file that would be executed; "": there is none."""
     if "/" in word:
         path = files.join(cwd, word)
@@ -180,8 +187,10 @@ def _compiler(path: str, job: Job) -> str:
 
 def _to_shim(job: Job, path: str, env: "Any") -> "Decision | None":
     """Have the shim executed in the place of a compiler that we know; None: there is no shim."""
+    if not stored.is_known(job):
+        return None
     shim = _shim(job)
-    if not shim or not stored.is_known(job):
+    if not shim:
         return None
     named = {} if _finds(job, path) else {_COMPILER: path}
     if env is None and not named and surroundings.is_told(job.environ, job.config):
@@ -191,12 +200,13 @@ def _to_shim(job: Job, path: str, env: "Any") -> "Decision | None":
 
 
 def _shim(job: Job) -> str:
-    """The first shim on PATH, else the one that `neffcache env` puts into the store; or ""."""
+    """The first shim on PATH, else the one in the store; "" where none can be put there."""
     for path in find.on_path(job.environ, job.cwd):
         if find.is_shim(path):
             return path
-    path = f"{local.location(job.config)}/{local.BIN}/{find.PROGRAM}"
-    return path if find.executable(path) is not None and find.is_shim(path) else ""
+    from neffcache_hooks import installing
+
+    return installing.shim(job.config)
 
 
 def _finds(job: Job, path: str) -> bool:

@@ -98,7 +98,11 @@ def _entering(original: "Callable[[Any], Any]") -> "Callable[[Any], Any]":
 def _leaving(original: "Callable[..., Any]") -> "Callable[..., Any]":
     @wraps(original)
     def left(self: "Any", *raised: "Any") -> "Any":
-        guard.attempt(LABEL, held.end, self)
+        try:
+            guard.attempt(LABEL, held.end, self)
+        except BaseException:  # Ctrl-C: nobody else frees the lock
+            original(self, *raised)
+            raise
         return original(self, *raised)
 
     return left

@@ -4,6 +4,7 @@ import functools
 import time
 
 from neffcache import watching
+from neffcache.errors import SettingError
 from neffcache_hooks import guard, world
 from neffcache_hooks.patch import Patch, callable_only, signature
 
@@ -31,7 +32,7 @@ _SAVES: "dict[str, tuple[tuple[str, Callable[[Any], str]], ...]]" = {
 
 def patches(module: "ModuleType") -> "list[Patch]":
     """The Patches for a module that saves."""
-    guard.attempt(LABEL, _prepare)
+    guard.attempt(LABEL, _unless_wrong, _prepare)
     name = module.__name__
     if name == "transformers.trainer":
         return [
@@ -51,7 +52,7 @@ def request(*, final: bool = False) -> None:
     Args:
         final: it is the last one: asked however short ago the one before was.
     """
-    guard.protect(LABEL, _ask, final)
+    guard.protect(LABEL, _unless_wrong, lambda: _ask(final))
 
 
 def _ask(final: bool) -> None:
@@ -67,6 +68,14 @@ def _ask(final: bool) -> None:
         here.look()
 
 
+def _unless_wrong(step: "Callable[[], None]") -> None:
+    """What is wrong with a setting or the store is said as such, and is no fault of ours."""
+    try:
+        step()
+    except (SettingError, OSError) as error:
+        guard.say(world.LABEL, f"{error}: no flush is asked for")
+
+
 def _prepare() -> None:
     """Read settings and remotes now, when a library is loaded, and not at the first save."""
     here = world.current()
@@ -78,7 +87,7 @@ def _then_ask(original: "Callable[..., Any]") -> "Callable[..., Any]":
     @functools.wraps(original)
     def save(*args: "Any", **words: "Any") -> "Any":
         result = original(*args, **words)
-        if guard.switched_on and not _is_in_memory(args, words):
+        if guard.attempt(LABEL, _is_in_memory, args, words) is False:
             request()
         return result
 

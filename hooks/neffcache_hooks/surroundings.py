@@ -24,7 +24,7 @@ def current() -> "dict[bytes, bytes]":
     A library's `setenv` does not show in os.environ, yet the compiler would see it.
 
     Raises:
-        OSError, ValueError: this C library does not show it.
+        OSError, ValueError: this C library does not show it, or a variable stands there twice.
     """
     if not _found:
         import ctypes
@@ -36,8 +36,9 @@ def current() -> "dict[bytes, bytes]":
     place = 0
     while (entry := entries[place]) is not None:
         name, equals, value = entry.partition(b"=")
-        if equals:
-            made.setdefault(name, value)  # of two the first counts, as for getenv
+        if equals and made.setdefault(name, value) is not value:
+            # Which of two counts, each program decides for itself: a shell takes the last.
+            raise ValueError("a variable twice")
         place += 1
     return made
 

@@ -139,7 +139,7 @@ def _bool(text: str) -> bool:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    value = _float(text)
     if not 0 <= value <= 1e9:  # also false for NaN
         raise ValueError("not a number of seconds")
     return value
@@ -151,10 +151,18 @@ def size(text: str) -> int:
         return -1
     low = text.upper().removesuffix("IB").removesuffix("B")
     unit = low[-1:] if low[-1:] in "KMGT" else ""
-    value = float(low[: len(low) - len(unit)])
+    value = _float(low[: len(low) - len(unit)])
     if not 0 <= value <= 1e15:
         raise ValueError("not a size")
     return int(value * _UNITS[unit])
+
+
+def _float(text: str) -> float:
+    """A number; -1 for what is none: Python's words for that help nobody."""
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
 
 
 def _number(text: str) -> int:

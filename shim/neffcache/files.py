@@ -98,6 +98,22 @@ def new_hash(size: int) -> "Hash":
     return _makers[small]()
 
 
+def above_standard(fd: int) -> int:
+    """An open file by a number that no standard stream has; the one given is not used any more.
+
+    For what a caller's process keeps open: what it prints must not come into a file of ours,
+    though nobody gave it the streams.
+    """
+    if fd > 2:
+        return fd
+    import fcntl
+
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        posix.close(fd)
+
+
 def _built_in() -> "Callable[[], Hash]":
     for name in _BUILT_IN:
         try:

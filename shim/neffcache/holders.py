@@ -194,7 +194,7 @@ class _File:
         text = self.process.text()
         head = f"{text}end {files.digest(files.encode(text))}".encode().ljust(_HEAD - 1) + b"\n"
         name = f"{directory}/{self.process.pid}-{posix.urandom(6).hex()}"
-        fd = files.create(name, posix.O_RDWR | posix.O_EXCL)
+        fd = files.above_standard(files.create(name, posix.O_RDWR | posix.O_EXCL))
         found = posix.fstat(fd)
         self._fd, self._identity = fd, (found.st_dev, found.st_ino)
         rows = [_FREE if row is None else row[1] for row in self._held]

@@ -9,9 +9,11 @@ from neffcache.store import local
 VARIABLE = b"NEFFCACHE_JOB"
 DIRECTORY = "jobs"
 _LOCK = "lock"
+_TO = "to-"
 _SEPARATOR = "."
 # Whoever clears what others left behind may be looking at ours for an instant.
 _TRIES, _PAUSE = 100, 0.001
+_IN_THE_MAKING = 3600.0
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ class Job:
         self.name = name
         self._path = path
         self._lock = lock
+
+    def sends_to(self, destinations: "Sequence[str]") -> None:
+        """Write down where its entries go, by their names in the queue. Raises OSError."""
+        for name in destinations:
+            posix.close(files.create(f"{self._path}/{_TO}{name}", posix.O_WRONLY))
 
     def end(self) -> None:
         """Forget what it queued; never fails."""
@@ -94,22 +101,25 @@ def queued(store: "Store", name: str, markers: "Sequence[Marker]") -> None:
 
 
 def found(store: "Store", destination: str, keys: "Sequence[str]") -> None:
-    """Note what was queued because it was found: every job that is running may have made it.
+    """Note what was queued because it was found: any job that sends there may have made it.
 
     Args:
         destination: its name in the queue.
     """
     top = f"{store.path}/{DIRECTORY}"
     for name in _names(top):
-        _note(f"{top}/{name}", [(destination, key) for key in keys])
+        if files.state(f"{top}/{name}/{_TO}{destination}") is not None:
+            _note(f"{top}/{name}", [(destination, key) for key in keys])
 
 
 def _note(path: str, rows: "Sequence[tuple[str, str]]") -> None:
+    if files.state(f"{path}/{_LOCK}") is None:
+        return  # nobody runs it any more, or ever did
     try:
         for row in rows:
             posix.close(files.create(f"{path}/{_SEPARATOR.join(row)}", posix.O_WRONLY))
     except OSError:
-        pass  # nobody runs it any more, or ever did
+        pass  # it ends in this moment, or the disk is full: it is not counted
 
 
 def look(store: "Store", name: str) -> Queued:
@@ -166,10 +176,19 @@ def _clear(store: "Store") -> None:
     for name in _names(top):
         path = f"{top}/{name}"
         try:
-            if files.state(f"{path}/{_LOCK}") is not None and locks.is_free(f"{path}/{_LOCK}"):
+            if _is_abandoned(path):
                 _remove(path)
         except (locks.NoLocks, OSError):
             pass
+
+
+def _is_abandoned(path: str) -> bool:
+    """Whether the process of a directory has gone; without a lock it may be in the making."""
+    lock = f"{path}/{_LOCK}"
+    if files.state(lock) is not None:
+        return locks.is_free(lock)
+    made = files.state(path)
+    return made is not None and time.time() - made[3] / 1e9 > _IN_THE_MAKING
 
 
 def _remove(path: str) -> None:

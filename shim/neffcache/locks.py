@@ -65,7 +65,7 @@ def share(path: str) -> "int | None":
     try:
         if _flock(fd, fcntl.LOCK_SH):
             held, fd = fd, -1
-            return held
+            return files.above_standard(held)
     finally:
         if fd >= 0:
             posix.close(fd)

@@ -45,6 +45,12 @@ OPTIONS = (
     ("hub_public_weights", "bool", "false", "there also NEFFs that may hold weights"),
     ("hub_trusted", "list", "", "Hub repositories whose native entries need no check of their HLO"),
     ("hub_hlo", "bool", "false", "push native entries together with their HLO"),
+    (
+        "hub_everybody",
+        "bool",
+        "true",
+        "ask the public aws-neuron/optimum-neuron-cache for native entries, too",
+    ),
     ("hooks", "bool", "false", "switch the hooks on in every Python process"),
     ("hook_inprocess", "bool", "false", "the hooks also answer compilers called inside a process"),
     ("job", "text", "", "a name that journal lines carry; `neffcache run` sets it"),
@@ -92,6 +98,7 @@ class Config:
         "hub_batch",
         "hub_batch_size",
         "hub_commits",
+        "hub_everybody",
         "hub_gather",
         "hub_hlo",
         "hub_no_xet",
@@ -132,6 +139,7 @@ class Config:
     hub_batch_size: int
     hub_commits: int
     hub_gather: float
+    hub_everybody: bool
     hub_hlo: bool
     hub_public: "tuple[str, ...]"
     hub_public_weights: bool

@@ -38,7 +38,13 @@ def python(module: str, *arguments: str) -> "list[str]":
     # Where the packages are that were there when the shim was installed: see cli/head.
     packages = sys._xoptions.get("neffcache", "")
     option = ["-X", f"neffcache={packages}"] if packages else []
-    return [sys.executable, "-I", "-S", *option, start, module, *arguments]
+    return [_interpreter(), "-I", "-S", *option, start, module, *arguments]
+
+
+def _interpreter() -> str:
+    """Python's own program; "" inside another one: what that names is itself, started once more."""
+    alone = not hasattr(sys, "frozen") and any(sys.orig_argv[:1])
+    return sys.executable if alone else ""
 
 
 class Helper:

@@ -7,6 +7,7 @@ from neffcache.hub import saved
 VARIABLE = "CUSTOM_CACHE_REPO"
 # Native entries of everybody; only for whoever asks for native entries.
 PUBLIC = "aws-neuron/optimum-neuron-cache"
+PUBLIC_ORIGIN = "the public cache"  # nobody has named it
 ENDPOINT = "https://huggingface.co"
 _ENDPOINT_VARIABLE = "HF_ENDPOINT"
 _MOST = 100  # letters of an id in a message: it may be anything
@@ -49,11 +50,15 @@ def specs(config: "Config", environ: "Mapping[bytes, bytes]") -> "list[Spec]":
 def native_specs(config: "Config", environ: "Mapping[bytes, bytes]") -> "list[Spec]":
     """Those of them that hold native entries, and behind them the public repository, read only.
 
+    Unless the settings leave that out.
+
     Raises:
         SettingError: as `specs`.
     """
     found = specs(config, environ)
-    public = repository(PUBLIC, "the public cache", environ)
+    if not config.hub_everybody:
+        return [spec for spec in found if spec.natives]
+    public = repository(PUBLIC, PUBLIC_ORIGIN, environ)
     public.mode, public.options["layout"] = "ro", "native"
     if not any(_is_same(public, other) for other in found):
         found.append(public)

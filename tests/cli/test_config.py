@@ -44,6 +44,13 @@ def test_people_see_variable_value_and_origin(host: Host) -> None:
     assert line == ["NEFFCACHE_READONLY", "true", "environment"]
 
 
+def test_people_see_directories_as_they_are_written(host: Host) -> None:
+    for text, shown in (("/a:/b", "/a:/b"), ("", "(none)")):
+        lines = host.neffcache("config", variables={"NEFFCACHE_WATCH": text}).out.split("\n")
+        [line] = [line for line in lines if "NEFFCACHE_WATCH" in line]
+        assert line.split()[1] == shown
+
+
 def test_a_wrong_setting_is_named_and_the_others_are_shown(host: Host) -> None:
     variables = {"NEFFCACHE_WAIT": "soon", "NEFFCACHE_TARGET": "trn2", "NEFFCACHE_FOO": "1"}
     done = host.neffcache("config", "--json", variables=variables)

@@ -76,6 +76,27 @@ def test_no_shim_on_path(host: Host) -> None:
     assert "the shim is not on PATH" in the_failure(host, PATH=f"{BIN}:/usr/bin:/bin")
 
 
+def test_hooks_come_to_a_shim_that_is_not_on_path(host: Host) -> None:
+    more = {"PATH": f"{BIN}:/usr/bin:/bin", "NEFFCACHE_HOOKS": "1"}
+    status, found = doctor(host, **more)
+    assert (status, lines(found, "fail")) == (0, [])
+    [line] = [row["line"] for row in found if row["topic"] == "path" and row["level"] == "warn"]
+    assert "the shim is not on PATH" in line
+    assert "Python processes with the hooks" in line
+
+
+def test_the_public_cache_that_hooks_ask_is_named(host: Host) -> None:
+    wanted = "remotes: hf://aws-neuron/optimum-neuron-cache, the public cache: "
+    off, on = (doctor(host, NEFFCACHE_HOOKS=word)[1] for word in ("0", "1"))
+    assert [line for line in lines(off, "ok") if line.startswith(wanted)] == []
+    [line] = [line for line in lines(on, "ok") if line.startswith(wanted)]
+    assert "asked by the hooks" in line
+    found = doctor(host, NEFFCACHE_HOOKS="1", HF_HUB_OFFLINE="1")[1]
+    assert f"{wanted}not asked, HF_HUB_OFFLINE is set" in lines(found, "ok")
+    found = doctor(host, NEFFCACHE_HOOKS="1", NEFFCACHE_HUB_EVERYBODY="0")[1]
+    assert f"{wanted}not asked, NEFFCACHE_HUB_EVERYBODY is off" in lines(found, "ok")
+
+
 def test_the_compiler_before_the_shim(host: Host) -> None:
     assert f"{BIN}/neuronx-cc comes before" in the_failure(host, PATH=path(host, BIN))
 

@@ -116,7 +116,7 @@ def test_what_waits_is_shown_with_its_credential(host: Host) -> None:
 def test_what_nobody_is_about_to_send_is_told_so(host: Host) -> None:
     wait_for_remote(make_store(host), f"file://{host.root}/far/r")
     assert not stats(host)["queue"][0]["served"]
-    assert "for the next compile here to send, or `neffcache flush`" in host.neffcache("stats").out
+    assert "nobody is sending it now, `neffcache flush` does" in host.neffcache("stats").out
 
 
 def test_what_was_refused_is_shown_with_the_reason(host: Host) -> None:

@@ -48,6 +48,7 @@ WRONG = [
 BAD_SETTINGS = [
     ("NEFFCACHE_MAX_SIZE", "plenty"),
     ("NEFFCACHE_WAIT", "-5"),
+    ("NEFFCACHE_GRACE", "soon"),
     ("NEFFCACHE_DISABLE", "maybe"),
     ("NEFFCACHE_COLOUR", "green"),
     ("NEFFCACHE_DIR", "relative/path"),
@@ -87,6 +88,7 @@ def test_a_bad_setting_is_status_2_and_one_line(
     assert (done.status, done.err.count("\n")) == (2, 1)
     assert name in done.err
     assert "; " in done.err  # what is wrong; what to do
+    assert "could not convert" not in done.err  # Python's words
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["-h"], *([name, "--help"] for name in COMMANDS)])

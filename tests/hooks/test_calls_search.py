@@ -71,9 +71,30 @@ def test_a_shim_in_the_store_is_found(host: Host, without: Framework) -> None:
     assert callers.answered(host) == ["compiled", "hook"]
 
 
-def test_without_any_shim_the_compiler_is_started_as_ever(host: Host, without: Framework) -> None:
-    assert _run(without, "one") == "0"
-    assert (callers.answered(host), host.compiles) == ([], 1)
+def test_without_any_shim_one_is_put_into_the_store(host: Host, without: Framework) -> None:
+    assert [_run(without, name) for name in ("one", "two")] == ["0", "0"]
+    assert callers.answered(host) == ["compiled", "hook"]
+    assert host.compiles == 1
+    assert host.store.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_no_shim_can_be_put_the_compiler_is_started_as_ever(
+    host: Host, without: Framework
+) -> None:
+    host.store.mkdir(parents=True, mode=0o700)
+    (host.store / "bin").write_text("in the way")
+    done = callers.run(without, CALL + CALL, "one", "neuronx-cc")
+    assert done.out == "0\n0\n"
+    assert (callers.answered(host), host.compiles) == ([], 2)
+    assert done.err.count("neffcache env") == 1
+
+
+def test_a_program_that_only_has_python_inside_installs_nothing(
+    host: Host, without: Framework
+) -> None:
+    done = callers.run(without, f"sys.frozen = True\n{CALL}", "one", "neuronx-cc")
+    assert (done.out, callers.answered(host), host.compiles) == ("0\n", [], 1)
+    assert "only has Python inside" in done.err
 
 
 def test_without_any_shim_there_are_hits_all_the_same(host: Host, without: Framework) -> None:

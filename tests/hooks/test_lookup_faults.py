@@ -15,6 +15,7 @@ from frameworks import XLA
 from hosts import TRAIN, Done, finish
 from hub.peer import Peer
 from lookups import KEY, LOOK, Entry, Job, compiled, offer, repositories
+from neffcache import targets
 from neffcache.cache import native_helper
 from running import kill, working_for
 from unit import makers
@@ -88,6 +89,15 @@ def test_an_outage_is_one_warning_of_the_job(job: Job) -> None:
     job.hub.fault("alice/cache", times=None, status=503)
     done = job.framework.run(LOOK + "look('1')\nlook('2')\n", TRAIN)
     assert done.err.count("remote hf://alice/cache failed") == 1
+
+
+def test_an_outage_of_the_public_cache_says_that_nobody_named_it(job: Job) -> None:
+    job.hub.delete(targets.PUBLIC)
+    done = job.framework.run(LOOK + "look('1')\n", TRAIN)
+    [line] = [line for line in done.err.splitlines() if targets.PUBLIC in line]
+    assert f"the public cache hf://{targets.PUBLIC} failed (" in line
+    assert "NEFFCACHE_HUB_EVERYBODY=0" in line
+    assert "neffcache create" not in line  # the remedy for a repository of one's own
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
@@ -216,3 +226,19 @@ except RuntimeError as error:
 """
     assert job.run(script, KEY) == "unexpected"
     assert job.entries == {entry.name: {}}
+
+
+def test_ctrl_c_while_an_entry_is_left_frees_the_lock(job: Job) -> None:
+    script = """
+from neffcache_hooks import held
+def interrupt(_found):
+    raise KeyboardInterrupt
+held.end = interrupt
+try:
+    look(sys.argv[2])
+except KeyboardInterrupt:
+    print(json.dumps("interrupted"))
+"""
+    assert job.run(script, KEY) == "interrupted"
+    (files,) = job.entries.values()
+    assert _LOCK not in files

@@ -261,3 +261,35 @@ def test_what_is_said_goes_into_the_log_file_too(job: Job, monkeypatch: pytest.M
     guard.say("toy", "stands aside: it is not there")
     text = (job.root / "log").read_text()
     assert '"door":"hook","hook":"toy","detail":"stands aside: it is not there"' in text
+
+
+class _Odd:
+    """A place to save to whose attributes cannot be asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+
+def test_a_place_that_answers_no_question_is_saved_to_as_ever(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEFFCACHE_STRICT")
+    library = load("torch_xla.core.xla_model")
+    monkeypatch.setattr(guard, "faults", {})
+    assert saving._then_ask(lambda *_args: "saved")([1], _Odd()) == "saved"
+    assert list(guard.faults) == [saving.LABEL]
+    assert library is not None
+    assert not job.asked()
+
+
+def test_a_wrong_setting_is_said_and_is_no_fault(
+    job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(guard, "faults", {})
+    monkeypatch.setattr(guard, "_said", set())
+    monkeypatch.setenv("NEFFCACHE_REMOTES", "hf:/alice")
+    load("torch").save([1], job.path)
+    assert guard.faults == {}
+    (line,) = caplog.messages
+    assert "hf:/alice" in line
+    assert line.endswith("no flush is asked for")

@@ -38,9 +38,13 @@ def test_every_option_has_a_default_and_a_slot() -> None:
     )
 
 
-def test_defaults_switch_nothing_on() -> None:
+def test_defaults_switch_nothing_on_but_what_helps_a_job() -> None:
     made = config.load({})
-    assert [name for name in BOOLEANS if getattr(made, name)] == []
+    assert [name for name in BOOLEANS if getattr(made, name)] == [
+        "hub_everybody",
+        "catch_up",
+        "retry_failed",
+    ]
     assert (made.dir, made.remotes, made.max_size, made.wait) == ("", (), -1, 7200.0)
     assert made.origins == {}
 

@@ -119,6 +119,27 @@ def test_a_daemon_that_closed_our_descriptor_loses_nothing_of_its_own(
     assert identity(second) in identities(store)
 
 
+def test_what_stays_open_takes_no_place_of_a_standard_stream(store: Store, tmp_path: Path) -> None:
+    script = f"""
+from neffcache import holders, locks
+from neffcache.store.local import Store
+for fd in range(3):
+    os.close(fd)
+holders.note(Store({store.path!r}), sys.argv[1])
+shared = locks.share(sys.argv[2])
+low = [fd for fd in range(3) if os.path.exists(f"/proc/self/fd/{{fd}}")]
+with open(sys.argv[3], "w") as out:
+    out.write(json.dumps([low, shared > 2, locks.is_free(sys.argv[2])]))
+os._exit(0)
+"""
+    lock, told = takers.lock(tmp_path / "a"), tmp_path / "told"
+    words = [str(one) for one in (lock, tmp_path / "present", told)]
+    command = [sys.executable, "-c", f"import json, os, sys\n{script}", *words]
+    subprocess.run(command, check=True, timeout=60)
+    assert json.loads(told.read_text()) == [[], True, False]
+    assert identity(lock) in identities(store)
+
+
 def _leads_to(name: str, path: bytes) -> bool:
     try:
         return os.readlink(b"/proc/self/fd/" + name.encode()) == path

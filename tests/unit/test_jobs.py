@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,16 @@ def test_an_entry_for_two_remotes_is_one_entry(store: Store) -> None:
     assert jobs.look(store, job.name).sent == {ONE}
 
 
-def test_each_job_has_its_own_and_what_was_found_is_everybodys(store: Store) -> None:
-    first, second = jobs.begin(store, ""), jobs.begin(store, "")
+def test_each_job_has_its_own_and_what_was_found_is_of_all_that_send_there(store: Store) -> None:
+    first, second, third = (jobs.begin(store, "") for _ in range(3))
     marker = enqueue(store, ONE)
+    for job, to in ((first, marker), (second, marker), (third, enqueue(store, ONE, "s"))):
+        job.sends_to([to.destination.name])
     jobs.queued(store, first.name, [marker])
     jobs.found(store, marker.destination.name, [TWO])
     assert len(jobs.look(store, first.name).waiting + list(jobs.look(store, first.name).sent)) == 2
     assert jobs.look(store, second.name).sent == {TWO}
+    assert jobs.look(store, third.name).sent == set()
 
 
 @pytest.mark.parametrize("name", ["", "job@1-2-3"])
@@ -102,3 +106,17 @@ def test_a_failed_remote_is_tried_again_unless_it_said_when(
     permit.fail(reason, 60)
     jobs.try_again(store, "x")
     assert (breaker.ask(store, "write-x") is not None) == asked
+
+
+def test_nothing_is_noted_where_a_job_has_ended_and_what_it_left_is_cleared(store: Store) -> None:
+    job = jobs.begin(store, "")
+    (path,) = Path(store.path, "jobs").iterdir()
+    job.end()
+    path.mkdir()  # somebody noted something in the very moment of its end
+    jobs.found(store, "r", [ONE])
+    assert list(path.iterdir()) == []
+    jobs.begin(store, "")
+    assert path.exists()  # it may be in the making
+    os.utime(path, (1e9, 1e9))
+    jobs.begin(store, "")
+    assert not path.exists()

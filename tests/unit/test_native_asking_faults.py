@@ -53,17 +53,33 @@ def test_a_file_that_breaks_off_for_good_plants_nothing(asking: Asking) -> None:
 
 
 @pytest.mark.usefixtures("no_prober")
-def test_a_silent_remote_is_given_up_and_the_next_one_asked(
+def test_a_remote_that_fails_is_given_up_and_the_next_one_asked(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(targets, "PUBLIC", "acme/everybody")
     asking.hub.create("acme/everybody", private=False)
     put(asking.hub, repo="acme/everybody")
-    asking.hub.fault("alice/cache", times=None, silence=True)
-    asking.settings["remote_timeout"] = "3"
+    asking.hub.fault("alice/cache", times=None, status=503)
     assert asking().url == "hf://acme/everybody"
     (note,) = asking.notes
     assert note[0] == "remote_failed"
+
+
+@pytest.mark.usefixtures("no_prober")
+def test_a_hub_that_is_silent_is_waited_for_once_whatever_it_is_asked_for(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(targets, "PUBLIC", "acme/everybody")
+    asking.hub.create("acme/everybody", private=False)
+    asking.hub.fault(".", times=None, silence=True)
+    asking.settings["remote_timeout"] = "2"
+    assert asking().word == "failed"
+    assert asking.notes == [
+        ["remote_failed", f"{HUB}: silent for 2 s"],
+        ["remote_failed", "hf://acme/everybody: silent for 2 s"],
+    ]
+    asked = [row.path for row in asking.hub.requests()]
+    assert not [path for path in asked if "acme/everybody" in path]
 
 
 @pytest.mark.usefixtures("no_prober")

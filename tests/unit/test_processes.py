@@ -262,3 +262,15 @@ def test_our_own_processes_are_told_where_the_packages_are() -> None:
 
 def test_our_own_processes_are_told_nothing_where_nothing_is_known() -> None:
     assert "-X" not in processes.python("neffcache.x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("frozen", True), ("orig_argv", []), ("orig_argv", [""])]
+)
+def test_a_program_that_python_is_a_part_of_is_not_started_again(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
+    assert processes.python("neffcache.some")[0] == sys.executable
+    monkeypatch.setattr(sys, name, value, raising=False)
+    with pytest.raises(OSError, match="does not know its interpreter"):
+        Helper(processes.python("neffcache.some"), {})

@@ -175,3 +175,10 @@ def test_native_entries_are_also_looked_for_in_the_public_repository(place: Plac
 def test_the_public_repository_named_by_hand_is_there_once(place: Place) -> None:
     place.set(CUSTOM_CACHE_REPO=targets.PUBLIC)
     assert [spec.url for spec in place.natives()] == [f"hf://{targets.PUBLIC}"]
+
+
+def test_the_public_repository_can_be_left_out(place: Place) -> None:
+    place.set(CUSTOM_CACHE_REPO="o/b")
+    assert [spec.location for spec in place.natives()] == ["o/b", targets.PUBLIC]
+    place.set(NEFFCACHE_HUB_EVERYBODY="0")
+    assert [spec.location for spec in place.natives()] == ["o/b"]

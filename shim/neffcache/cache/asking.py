@@ -2,11 +2,13 @@
 
 import time
 
-from neffcache import absences, breaker, credentials, files, processes, publishing, remote
+from neffcache import absences, breaker, credentials, files, processes, publishing, remote, targets
 from neffcache.hub import offline
 
 # Starting and ending a helper takes time, too: no caller is kept for longer than he allows.
 _ENDING = 0.2
+# What is said of one that sent nothing for as long as it may.
+SILENT = "silent for "
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ class Asking:
                 self._have_probed(spec)
             if stamp is not None:
                 rest = f"not asked for {pause or breaker.FIRST:.0f} s"
-                self.outages.append(f"remote {spec.url} failed ({why}): {rest}")
+                self.outages.append(_outage(spec, why, rest))
         elif word == "local":
             permit.leave()
         else:
@@ -121,7 +123,7 @@ class Asking:
                 if time.monotonic() > deadline:
                     return "slow", f"not through after {most:g} s"
         except processes.Silent:
-            return "failed", f"silent for {silence:g} s"
+            return "failed", f"{SILENT}{silence:g} s"
         return "failed", "its helper process died"
 
     def _need_not_ask(self, key: str, spec: "Spec") -> bool:
@@ -159,6 +161,15 @@ class Asking:
 def key_of(text: str) -> str:
     """What stands for something that is no key where keys are kept: 64 hex digits."""
     return files.digest(files.encode(text))
+
+
+def _outage(spec: "Spec", why: str, rest: str) -> str:
+    """One line for people."""
+    if spec.origin != targets.PUBLIC_ORIGIN:
+        return f"remote {spec.url} failed ({why}): {rest}"
+    cause = why.partition("; ")[0]  # the remedy is for a place that somebody named
+    line = f"{spec.origin} {spec.url} failed ({cause}): {rest}"
+    return f"{line}; compiles go on without it, NEFFCACHE_HUB_EVERYBODY=0 leaves it alone"
 
 
 def _stated(detail: str) -> "tuple[float, str]":

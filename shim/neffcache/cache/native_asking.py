@@ -2,7 +2,7 @@
 
 from neffcache import files, journal, processes, targets
 from neffcache.cache import native_helper, native_reading
-from neffcache.cache.asking import Asking, key_of
+from neffcache.cache.asking import SILENT, Asking, key_of
 from neffcache.hub import names as hub_names
 from neffcache.store import local
 
@@ -77,9 +77,9 @@ def ask(
 ) -> Answer:
     """Bring an entry from the first remote that has it and may be believed; journals what came.
 
-    Waits for at most remote_timeout seconds of silence for each remote, and not at all for one
-    that has just failed. What goes wrong is a note of the line, which has no outcome then: the
-    compile that follows has a line of its own.
+    Waits for at most remote_timeout seconds of silence for each Hub, whichever repository it was
+    asked for, and not at all for a remote that has just failed. What goes wrong is a note of the
+    line, which has no outcome then: the compile that follows has a line of its own.
 
     Raises:
         SettingError: a remote is malformed.
@@ -88,9 +88,17 @@ def ask(
     asking = Asking(store, config, environ, record, _NOTES)
     made = Answer()
     made.outages = asking.outages
+    silent: dict[str, str] = {}  # Hub → for how long it was
     for spec in targets.native_specs(config, environ):
-        if spec.reads and not made.found:
-            _ask(asking, spec, place, made, _trust(spec, config))
+        if not spec.reads or made.found:
+            continue
+        hub = spec.options.get("endpoint", spec.url)
+        if hub in silent:
+            _give_up(asking, spec, key_of(place.entry), silent[hub])
+            continue
+        _ask(asking, spec, place, made, _trust(spec, config))
+        if made.word == "failed" and made.detail.startswith(SILENT):
+            silent[hub] = made.detail
     if made.word == native_reading.PLANTED:
         record.outcome = "hit_native"
         record.set(remote=made.url, bytes=int(made.detail) if made.detail.isdigit() else 0)
@@ -124,6 +132,17 @@ def _ask(asking: Asking, spec: "Spec", place: Place, made: Answer, trust: str) -
     if word == native_reading.ABSENT:
         asking.learn(spec, detail, key)
     asking.tell(word, spec, "" if word == native_reading.ABSENT else detail)
+
+
+def _give_up(asking: Asking, spec: "Spec", key: str, why: str) -> None:
+    """Another repository of a Hub that has just been silent: nobody waits for it once more."""
+    permit = asking.permit(spec, key)
+    if permit is not None:
+        try:
+            asking.settle(permit, spec, "failed", why)
+        finally:
+            permit.leave()
+        asking.tell("failed", spec, why)
 
 
 def _write(store: "Store | None", config: "Config", record: journal.Record) -> None:

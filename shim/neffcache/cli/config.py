@@ -96,8 +96,8 @@ def _lines(options: list[dict[str, Any]]) -> list[str]:
 
 def _shown(option: dict[str, Any]) -> str:
     value = option["value"]
-    if option["type"] in ("list", "names"):
-        return " ".join(value) or "(none)"
+    if option["type"] in ("list", "names", "paths"):
+        return (":" if option["type"] == "paths" else " ").join(value) or "(none)"
     if option["type"] == "bool":
         return "true" if value else "false"
     if value is None or value == "":

@@ -51,12 +51,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--no-hooks", action="store_true", help="leave Python processes of the command alone"
     )
     parser.add_argument("--quiet", action="store_true", help="do not sum up at the end")
+    # A command that `--` was forgotten before.
+    parser.add_argument("bare", nargs="...", help="==SUPPRESS==")
 
 
 def run(args: argparse.Namespace) -> Answer:
     """Run the command to its end; the answer is its status."""
-    if not args.flags:
-        raise Usage(f"no command given; write it behind `--`, as in `{EXAMPLE}`")
+    _require_command(args)
     mask = _calm()
     world = World.here()
     _adjust(world.config, args)
@@ -82,6 +83,13 @@ def run(args: argparse.Namespace) -> Answer:
     if status < 0:
         become.die(-status)
     return Answer("", status)
+
+
+def _require_command(args: argparse.Namespace) -> None:
+    if args.bare:
+        raise Usage(f"{args.bare[0]!r}: write `--` before the command, as in `{EXAMPLE}`")
+    if not args.flags:
+        raise Usage(f"no command given; write it behind `--`, as in `{EXAMPLE}`")
 
 
 def _attend(found: Command, around: Surroundings, guard: Guard, mask: set[int]) -> int:

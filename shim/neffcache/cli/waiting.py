@@ -43,7 +43,7 @@ class Waiting:
     def _turn(self) -> str:
         """When they are sent, nothing being wrong."""
         if not self.served:
-            return "for the next compile here to send, or `neffcache flush`"
+            return "nobody is sending it now, `neffcache flush` does"
         if publishing.commits(self.destination):
             return "gathered for a commit, or `neffcache flush` sends them now"
         return "on their way"

@@ -1,16 +1,20 @@
 """Door: entries on their way into one commit: each is checked, left out or part of it."""
 
 import posix
+import time
 
 from neffcache import config, files, queue
 from neffcache.cache import bundles, reports
 from neffcache.entry import read
 from neffcache.errors import EntryError, RefusedError, RemoteError
+from neffcache.native import state
 from neffcache.publishing import REFUSED, Indigestible, Object
 
 _FILES = 16384
 # Of a directory that is not libneuronxla's any more (EACCES, ENOTDIR, ENAMETOOLONG, ELOOP).
 _NEVER = (13, 20, 36, 40)
+# libneuronxla locks an entry to look it up, too: all that are locked may cost so long together.
+_PATIENCE, _PAUSE = 5.0, 0.05
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +70,7 @@ class _Batch:
         self._name = name
         self._names: dict[str, list[str]] = {}  # key → the names of its objects
         self._offers: list[Offer] = []
+        self._patience = _PATIENCE
         self.objects: list[Object] = []
         self.problem = ""
 
@@ -113,6 +118,16 @@ class _Batch:
         from neffcache.cache import natives
 
         hlo = config.load(posix.environ).hub_hlo
-        offer = natives.offer(root, entry, self._store, hlo, reports.Pulse().beat)
-        self._offers.append(offer)  # its files stay open until we end
-        return offer.objects
+        pulse = reports.Pulse()
+        while True:
+            try:
+                offer = natives.offer(root, entry, self._store, hlo, pulse.beat)
+            except EntryError as error:
+                if self._patience <= 0 or not str(error).endswith(state.WHY[state.LOCKED]):
+                    raise
+            else:
+                self._offers.append(offer)  # its files stay open until we end
+                return offer.objects
+            self._patience -= _PAUSE
+            time.sleep(_PAUSE)
+            pulse.beat()

@@ -110,6 +110,8 @@ class Noticing:
                 return _SETTLED  # a remote has it
             opened = opening.open_entry(root, entry)
         except EntryError as error:
+            if str(error) in state.WHY.values():
+                return _LATER  # somebody has locked it meanwhile, if only to read it
             self.refused = f"{entry}: {error}"
             return _SETTLED
         except OSError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from neffcache import processes, remote
+from neffcache import processes, remote, targets
 from neffcache.cli import probe, text, waiting
 from neffcache.cli.checks import hub
 from neffcache.cli.finding import OK, WARN, Finding, Scene
 from neffcache.cli.world import World, tolerant
 from neffcache.errors import StoreError
+from neffcache.hub import offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         else:
             yield _try(spec, scene)
     yield from hub.unread(scene)
+    yield from _public(specs, scene)
     try:
         store = world.store()
     except StoreError:
@@ -41,6 +43,18 @@ def look(scene: Scene) -> Iterator[Finding]:
         else:
             yield Finding("queue", OK, f"waiting for upload: {row.words()}")
     yield from _dead(waiting.dead(store), store.path if store else "")
+
+
+def _public(specs: list[Spec], scene: Scene) -> Iterator[Finding]:
+    """What is asked though nobody named it."""
+    places = [spec.location.partition("@")[0] for spec in specs]
+    if scene.config.hooks and targets.PUBLIC not in places:
+        how = "asked by the hooks, last of all, never written; NEFFCACHE_HUB_EVERYBODY=0 stops it"
+        if not scene.config.hub_everybody:
+            how = "not asked, NEFFCACHE_HUB_EVERYBODY is off"
+        elif offline.is_offline(scene.environ):
+            how = "not asked, HF_HUB_OFFLINE is set"
+        yield Finding("remotes", OK, f"hf://{targets.PUBLIC}, {targets.PUBLIC_ORIGIN}: {how}")
 
 
 def _dead(found: list[waiting.Dead], store: str) -> Iterator[Finding]:

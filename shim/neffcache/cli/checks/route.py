@@ -22,7 +22,7 @@ def look(scene: Scene) -> Iterator[Finding]:
     """The findings about PATH, the shim and the compiler's place."""
     found = programs(scene)
     shims = [path for path in found if find.is_shim(path)]
-    yield from _order(found, shims)
+    yield from _order(found, shims, scene)
     if shims:
         yield from _shim(shims[0])
     for other in shims[1:]:
@@ -47,16 +47,21 @@ def programs(scene: Scene) -> list[str]:
     return found
 
 
-def _order(found: list[str], shims: list[str]) -> Iterator[Finding]:
+def _order(found: list[str], shims: list[str], scene: Scene) -> Iterator[Finding]:
     if not shims:
         first = f"; the first neuronx-cc is {found[0]}" if found else ""
-        remedy = 'put it there: eval "$(neffcache env)"'
-        yield Finding("path", FAIL, f"the shim is not on PATH{first}", remedy)
+        line, verb = f"the shim is not on PATH{first}", "put it there"
     elif found[0] != shims[0]:
-        line = f"{found[0]} comes before the shim {shims[0]}"
-        yield Finding("path", FAIL, line, 'put the shim first: eval "$(neffcache env)"')
+        line, verb = f"{found[0]} comes before the shim {shims[0]}", "put the shim first"
     else:
         yield Finding("path", OK, f"the shim {shims[0]} comes first")
+        return
+    remedy = f'{verb}: eval "$(neffcache env)", or start jobs with `neffcache run`'
+    if scene.config.hooks and scene.environ.get(b"NEFFCACHE_HOOKS"):
+        line += ": only Python processes with the hooks come to it"
+        yield Finding("path", WARN, line, remedy)
+    else:
+        yield Finding("path", FAIL, line, remedy)
 
 
 def _shim(path: str) -> Iterator[Finding]:

@@ -60,10 +60,11 @@ class Command:
                 os.execve("/bin/sh", ["sh", self.path, *self.words[1:]], environ)
             except OSError as error:
                 problem = error
-        line = f"{self.path}: {problem.strerror}"
+        missing = problem.errno == errno.ENOENT
+        why = "what shall run it (its first line, or its loader) is not there"
+        line = f"{self.path}: {why if missing else problem.strerror}"
         say(line)
         os.write(self._say, files.encode(line)[:_REASON])
-        missing = problem.errno == errno.ENOENT  # its interpreter
         os._exit(become.NOT_FOUND if missing else become.CANNOT_EXEC)
 
     @property
@@ -89,7 +90,7 @@ def find(words: Sequence[str], environ: Mapping[bytes, bytes]) -> Command | Unst
             return Command(place, words)
     if not there:
         where = "no such file" if "/" in name else "not on PATH"
-        return Unstartable(f"{name}: {where}", become.NOT_FOUND)
+        return Unstartable(f"{name or repr(name)}: {where}", become.NOT_FOUND)
     why = "is a directory" if os.path.isdir(there[0]) else "permission denied"
     return Unstartable(f"{there[0]}: {why}", become.CANNOT_EXEC)
 

@@ -103,8 +103,10 @@ class Surroundings:
             return
         watch = watching.of(self.store, self.config, self.environ)
         self.watch = watch
+        if self.job is not None:
+            self.job.sends_to([one.name for one in watch.destinations])
         watching.join(watch)
-        watching.add_roots(watch, self.config, self.environ, os.getcwd())
+        watching.add_roots(watch, self.config, self.environ, _directory())
         watching.start(watch, self.environ)
 
     def _try_again(self) -> None:
@@ -112,6 +114,15 @@ class Surroundings:
         if self.store is not None and self.watch is not None and self.config.upload != "off":
             for one in watching.waiting(self.watch, self.watch.destinations):
                 jobs.try_again(self.store, one.name)
+
+
+def _directory() -> str:
+    """Where the command will run. Raises OSError: that has been removed."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        line = "the working directory is gone: start in another, new entries may go unnoticed"
+        raise OSError(error.errno, line) from None
 
 
 def _is_current(directory: str) -> bool:
