@@ -43,7 +43,7 @@ class Record:
         """The line as it is appended."""
         head: dict[str, Value] = {
             "v": 1,
-            "time": round(self.started, 3),
+            "time": round(self.started, 6),  # with the process it tells one line from all others
             "pid": posix.getpid(),
             "outcome": self.outcome,
             "seconds": round(time.time() - self.started, 4),

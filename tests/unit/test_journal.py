@@ -120,7 +120,7 @@ def test_a_full_journal_is_handed_over_once(
 ) -> None:
     handed: list[str] = []
     monkeypatch.setattr(journal_totals, "rotate", handed.append)
-    monkeypatch.setattr(journal, "ROTATE_AT", 2 * len(Record().line()))
+    monkeypatch.setattr(journal, "ROTATE_AT", 2 * len(Record().line()) + 20)
     for _ in range(2):
         journal.append(str(tmp_path), Record())
     assert handed == []

@@ -105,8 +105,9 @@ def test_rotation_keeps_the_counts(tmp_path: Path) -> None:
 def test_the_journal_stays_small(tmp_path: Path) -> None:
     for _ in range(300):
         write(tmp_path, "hit_local")
-    sizes = [(tmp_path / name).stat().st_size for name in (journal.NAME, journal.OLD)]
-    assert max(sizes) < LIMIT + 200
+    # The last line may have been the one that filled the file: then it is the old one already.
+    sizes = [path.stat().st_size for path in tmp_path.glob(f"{journal.NAME}*")]
+    assert 0 < max(sizes) < LIMIT + 200
 
 
 def test_rotation_leaves_no_lock(tmp_path: Path) -> None:

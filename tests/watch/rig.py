@@ -164,6 +164,8 @@ class Rig:
 
     def until_looked_at(self) -> None:
         """Wait until the watcher has run for some of its own time: it has seen what is there."""
+        # One more may be about to see that there is one, and to go.
+        until(lambda: len(self.watchers()) == 1)
         (pid,) = self.watchers()
         before = _looks(pid)
         until(lambda: _looks(pid) >= before + 5)
