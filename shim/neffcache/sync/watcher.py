@@ -97,6 +97,7 @@ class _Watcher:
         self._attention = Attention(watch, environ)
         self._started = self._seen = time.monotonic()
         self._saved = _last_save(watch)
+        self._attended = True
         if lock is None:
             self._attention.problem = _NO_LOCKS
 
@@ -109,7 +110,7 @@ class _Watcher:
             self._answer_save()
             self._answer_exit()
             attention.publish()
-            attention.wait(_TICK if self._is_attended() else _SOON)
+            attention.wait(_TICK if self._attended else _SOON)
         if self._is_ours():
             attention.finish()
             self._answer_exit()
@@ -119,7 +120,8 @@ class _Watcher:
         now = time.monotonic()
         if self._lock is None:
             return now - self._started < _BOUND
-        if self._is_attended():
+        self._attended = self._is_attended()  # half of what a look costs: once is enough
+        if self._attended:
             self._seen = now
         return self._is_ours() and now - self._seen < _LINGER
 
