@@ -113,10 +113,12 @@ class Rig:
         return working_for(self.store.path, WATCHER)
 
     def kill_watcher(self) -> None:
-        """kill -9, and wait until it is gone."""
+        """kill -9, and wait until it is gone, with all that it held: that goes last."""
         for pid in self.watchers():
             kill(pid)
         until(lambda: not self.watchers())
+        directories = list(Path(self.store.path, watching.TOP).iterdir())
+        until(lambda: not any(watching.is_running(str(path)) for path in directories))
 
     def exit(self, **variables: str) -> None:
         """What `neffcache run` asks for at its end, up to the answer."""
