@@ -5,6 +5,7 @@ OPTIONS = (
     ("dir", "path", "", "where the local store lies; empty: /var/tmp/neffcache-<uid>"),
     ("config", "path", "", "a settings file that stands in for the system's and the user's"),
     ("remotes", "list", "", "remotes in order, URLs separated by blanks or commas"),
+    ("config_json", "path", "", "a JSON file with Olive's cloud_cache_config: one more remote"),
     ("max_size", "size", "", "largest size of the local store; empty: a tenth of the disk, 50G"),
     ("wait", "seconds", "7200", "longest wait for another process that compiles the same key"),
     ("upload_wait", "seconds", "0", "how long a compile waits for the upload of its own entry"),
@@ -88,6 +89,7 @@ class Config:
         "compiler_check",
         "compiler_id",
         "config",
+        "config_json",
         "dir",
         "disable",
         "flush_timeout",
@@ -132,6 +134,7 @@ class Config:
     compiler_check: str
     compiler_id: str
     config: str
+    config_json: str
     dir: str
     disable: bool
     head_age: float

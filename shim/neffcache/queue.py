@@ -19,6 +19,7 @@ AWAITED = "awaited"
 _NATIVE = "native "
 UPLOADER = "neffcache.sync.uploader"
 NONE = "-"
+_VARIABLES = {"s3": "AWS_ACCESS_KEY_ID", "az": "AZURE_STORAGE_ACCOUNT_KEY"}
 _LIMIT = 64 << 10
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.25
 _HEX = frozenset("0123456789abcdef")
@@ -213,7 +214,7 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
     from neffcache import remote
 
     on_hub = wanted.remote.startswith("hf://")
-    if not wanted.credential and not on_hub:
+    if not wanted.credential and not on_hub and not wanted.fingerprint:
         return ""
     try:
         spec = remote.parse(wanted.remote)
@@ -227,7 +228,7 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
             return "HF_HUB_OFFLINE is set"
         if not (mark or wanted.credential or wanted.fingerprint):
             return login.missing(environ)
-    name = wanted.credential or "HF_TOKEN"
+    name = wanted.credential or _VARIABLES.get(spec.scheme, "HF_TOKEN")
     if not mark:
         return f"{name} is not set"
     if wanted.fingerprint and mark != wanted.fingerprint:

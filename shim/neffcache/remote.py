@@ -1,24 +1,16 @@
 """World: what a remote is, and how the URL in a setting becomes one, opened by its scheme."""
 
-from neffcache import files
+from neffcache import files, locations, redacting, schemes
 from neffcache.errors import RemoteError, SettingError
+from neffcache.redacting import is_source, without_user
+from neffcache.schemes import COMMON, LAYOUTS, MODES
 
-MODES = ("ro", "rw", "wo")
-ENVIRONMENT = "env:"
+SCHEMES = schemes.SCHEMES
+ENVIRONMENT = schemes.ENVIRONMENT
+shown = redacting.shown
+unquote = locations.unquote
+
 SETTING = "NEFFCACHE_REMOTES"
-_HEX = frozenset(b"0123456789abcdefABCDEF")
-# Options that every remote has. Their values are never secrets.
-COMMON = ("mode", "credential")
-# scheme -> module:Class, what to do when the module cannot be imported, further options.
-SCHEMES: "dict[str, tuple[str, str, tuple[str, ...]]]" = {
-    "file": ("neffcache.remotes.file:FileRemote", "", ()),
-    "hf": (
-        "neffcache.remotes.hub:HubRemote",
-        "reinstall neffcache: it brings huggingface_hub",
-        ("layout", "endpoint"),
-    ),
-}
-LAYOUTS = ("bundle", "native", "both")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +29,31 @@ if TYPE_CHECKING:
         """
 
         def fetch(self, name: str, into: str, progress: Progress) -> bool:
-            """Write an object into a file, replacing what is in it; False when it is absent."""
+            """Write an object into a file, replacing what is in it; False when it is absent.
+
+            The progress is told how many bytes stand in the file, from its beginning.
+            """
 
         def store(self, name: str, path: str, progress: Progress) -> bool:
             """Publish a file under a name, create-only: False when the name already stands."""
 
         def exists(self, names: Iterable[str]) -> set[str]:
             """Which of the names stand there."""
+
+    class Probing(Remote, Protocol):
+        """A remote that can say more of itself: for `neffcache doctor`."""
+
+        def identity(self) -> str:
+            """Who we are there, for people; holds no secret. Raises RemoteError."""
+
+        def try_write(self) -> None:
+            """Find out by a real operation whether we may write there.
+
+            Leaves nothing behind, or one small object that is never read.
+
+            Raises:
+                RefusedError: we may not. RemoteError: that cannot be told now.
+            """
 
 
 class Spec:
@@ -54,17 +64,19 @@ class Spec:
         scheme: e.g. "file".
         location: what follows "scheme://", percent-encoded as given.
         mode: ro, rw or wo.
+        backfill: whether what a remote behind it had is copied to it.
         credential: where the secret comes from ("env:NAME"), or "" when none is named.
         options: every other option of the URL.
         origin: where the settings name it, for people.
     """
 
-    __slots__ = ("credential", "location", "mode", "options", "origin", "scheme", "url")
+    __slots__ = ("backfill", "credential", "location", "mode", "options", "origin", "scheme", "url")
 
     def __init__(self, scheme: str, location: str, options: "dict[str, str]") -> None:
         self.scheme = scheme
         self.location = location
         self.mode = options.pop("mode", "rw")
+        self.backfill = options.pop("backfill", "0") == "1"
         self.credential = options.pop("credential", "")
         self.options = options
         self.url = f"{scheme}://{location}"
@@ -91,7 +103,7 @@ class Spec:
         return self.options.get("layout", "both" if self.scheme == "hf" else "") in LAYOUTS[1:]
 
     def text(self) -> str:
-        """The URL with what is needed to open it again, less the mode; holds no secret."""
+        """The URL with what is needed to open it again, less mode and backfill; holds no secret."""
         options = sorted(self.options.items())
         if self.credential:
             options.append(("credential", self.credential))
@@ -105,23 +117,17 @@ def parse(text: str) -> Spec:
     Raises:
         SettingError: one line with the URL (redacted), what is wrong and the remedy.
     """
-    scheme, mark, rest = text.partition("://")
+    scheme, mark, rest = locations.familiar(text).partition("://")
     if not mark or scheme not in SCHEMES:
         _wrong(text, "unknown scheme" if mark else "not a URL", f"known are {_known()}")
     location, _, query = rest.partition("?")
-    if _without_user(location) != location:
+    if without_user(location) != location:
         _wrong(text, "it holds a user or password", "take that out and use ?credential=env:NAME")
     options = _options(text, query, COMMON + SCHEMES[scheme][2])
-    if scheme == "file":
-        location = _absolute(text, location)
-    elif scheme == "hf":
-        from neffcache.hub import names
-
-        problem = names.problem(location)
-        if "endpoint" in options:
-            problem = problem or names.endpoint_problem(unquote(options["endpoint"]))
-        if problem:
-            _wrong(text, problem, "write hf://org/repository or hf://org/repository@revision")
+    try:
+        location = locations.check(scheme, location, options)
+    except locations.Malformed as found:
+        _wrong(text, found.problem, found.remedy)
     return Spec(scheme, location, options)
 
 
@@ -136,22 +142,14 @@ def specs(texts: "tuple[str, ...]") -> "list[Spec]":
         spec = parse(text)
         for other in found:
             twice = (spec.reads and other.reads) or (spec.writes and other.writes)
-            if other.url == spec.url and twice:
+            if twice and _place(other) == _place(spec):
                 _wrong(text, "named twice", "remove one of the two")
         found.append(spec)
     return found
 
 
-def shown(text: str) -> str:
-    """A URL fit for a message: no user, no password, no fragment, no value of a doubtful option."""
-    scheme, mark, rest = text.partition("://")
-    if not mark:
-        scheme, rest = "", text
-    rest, _, query = rest.partition("?")
-    if scheme != "file":
-        rest = rest.partition("#")[0]
-    clean = f"{scheme}{mark}{_without_user(rest)}"
-    return f"{clean}?{_shown_query(scheme, query)}" if query else clean
+def _place(spec: Spec) -> "tuple[str, str]":
+    return spec.url, spec.options.get("endpoint", "")
 
 
 def open_remote(spec: Spec, environ: "Mapping[bytes, bytes]") -> "Remote":
@@ -186,26 +184,21 @@ def secret(spec: Spec, environ: "Mapping[bytes, bytes]") -> bytes:
 
 
 def secret_in(spec: Spec, environ: "Mapping[bytes, bytes]") -> bytes:
-    """The secret that a variable of this environment holds: what may differ from job to job."""
+    """The secret that a variable of this environment holds: what may differ from job to job.
+
+    Of clouds only one that is meant to last: what is renewed every hour is the same user's still.
+    """
     if spec.credential:
         return environ.get(files.encode(spec.credential[len(ENVIRONMENT) :]), b"")
-    if spec.scheme != "hf":
-        return b""
-    from neffcache.hub import login
+    if spec.scheme == "hf":
+        from neffcache.hub import login
 
-    return login.from_environment(environ)
+        return login.from_environment(environ)
+    if spec.scheme in ("s3", "az", "gs"):
+        from neffcache.objects import lasting
 
-
-def unquote(text: str) -> str:
-    """Undo percent-encoding: how a URL names a path with blanks, commas or question marks."""
-    head, *rest = files.encode(text).split(b"%")
-    for part in rest:
-        code = part[:2]
-        if len(code) == 2 and all(byte in _HEX for byte in code):
-            head += bytes.fromhex(code.decode()) + part[2:]
-        else:
-            head += b"%" + part
-    return files.decode(head)
+        return lasting.secret(spec.scheme, environ)
+    return b""
 
 
 def _known() -> str:
@@ -214,21 +207,6 @@ def _known() -> str:
 
 def _wrong(text: str, problem: str, remedy: str) -> "NoReturn":
     raise SettingError(f"{SETTING}: {shown(text)}: {problem}", remedy)
-
-
-def _without_user(location: str) -> str:
-    """A location less `user:password@`, also where the password holds a slash.
-
-    Kept are `repository@revision` and `host:port/repository@digest`.
-    """
-    before, mark, after = location.rpartition("@")
-    host, slash, _ = before.partition("/")
-    port = host.partition(":")[2]
-    if not mark or location.startswith("/"):
-        return location
-    if slash and (":" not in before or (port.isdigit() and len(port) < 6)):
-        return location
-    return after
 
 
 def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]":
@@ -247,38 +225,6 @@ def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]
         _wrong(text, "its mode is not known", f"use one of {', '.join(MODES)}")
     if found.get("layout", LAYOUTS[0]) not in LAYOUTS:
         _wrong(text, "its layout is not known", f"use one of {', '.join(LAYOUTS)}")
-    if "credential" in found and not _is_source(found["credential"]):
+    if "credential" in found and not is_source(found["credential"]):
         _wrong(text, "its credential is not a source", "name a variable: credential=env:NAME")
     return found
-
-
-def _is_source(text: str) -> bool:
-    name = text[len(ENVIRONMENT) :]
-    return text.startswith(ENVIRONMENT) and name.isascii() and name.isidentifier()
-
-
-def _absolute(text: str, location: str) -> str:
-    """The path of a file URL: absolute, no dots, no doubled or last slash."""
-    parts = [part for part in location.split("/") if part]
-    if not location.startswith("/") or not parts:
-        _wrong(text, "its path is not absolute", "use three slashes: file:///mnt/cache")
-    if "." in parts or ".." in parts or "\0" in unquote(location):
-        _wrong(text, "its path holds dots", "write the path out")
-    return "/" + "/".join(parts)
-
-
-def _shown_query(scheme: str, query: str) -> str:
-    plain = COMMON + (SCHEMES[scheme][2] if scheme in SCHEMES else ())
-    shown_pairs = []
-    for pair in query.split("&"):
-        name, mark, value = pair.partition("=")
-        if name == "credential":
-            fit = _is_source(value)
-        elif name == "mode":
-            fit = value in MODES
-        elif name == "endpoint":
-            fit = "@" not in unquote(value)
-        else:
-            fit = name in plain
-        shown_pairs.append(pair if fit else f"{name}=***" if mark else "***")
-    return "&".join(shown_pairs)

@@ -92,9 +92,12 @@ REMOTE_ROOMS = frozenset((
     "neffcache.hub.login",
     "neffcache.hub.names",
     "neffcache.hub.offline",
+    "neffcache.locations",
     "neffcache.processes",
     "neffcache.publishing",
+    "neffcache.redacting",
     "neffcache.remote",
+    "neffcache.schemes",
 ))  # fmt: skip
 # What an interpreter's start loads where NEFFCACHE_HOOKS is set, before any target: nothing else.
 HOOKS_START = frozenset((

@@ -17,6 +17,7 @@ FLOORS = {
     ),
     **dict.fromkeys(("entry", "neff", "native", "payload"), 1),
     **dict.fromkeys(("config", "options", "compiler", "store", "remote"), 2),
+    **dict.fromkeys(("locations", "redacting", "schemes", "objects", "registry"), 2),
     **dict.fromkeys(
         (
             "absences",

@@ -35,7 +35,7 @@ def test_text_opens_the_same_remote_whatever_the_mode() -> None:
 @pytest.mark.parametrize(
     ("text", "problem", "remedy"),
     [
-        ("ftp://host/x", "unknown scheme", "known are file://"),
+        ("ftp://host/x", "unknown scheme", "known are az://"),
         ("/mnt/cache", "not a URL", "file://"),
         ("file://mnt/cache", "not absolute", "three slashes"),
         ("file:///", "not absolute", "three slashes"),
@@ -49,9 +49,10 @@ def test_text_opens_the_same_remote_whatever_the_mode() -> None:
         (f"file:///mnt?credential={SECRET}", "not a source", "credential=env:NAME"),
         (f"file:///mnt?sig={SECRET}", "unknown option sig", "credential=env:NAME"),
         (f"file://user:{SECRET}@host/mnt", "user or password", "credential=env:NAME"),
-        (f"s3://user:{SECRET}@bucket", "unknown scheme", "file://"),
-        (f"s3://user:{SECRET}/part@bucket/x", "unknown scheme", "file://"),
-        (f"s3://bucket#{SECRET}", "unknown scheme", "file://"),
+        (f"s3://user:{SECRET}@bucket", "user or password", "credential=env:NAME"),
+        (f"s3://user:{SECRET}/part@bucket/x", "user or password", "credential=env:NAME"),
+        (f"s3://bucket#{SECRET}", "bucket's name", "s3://bucket/prefix"),
+        (f"nfs://bucket#{SECRET}", "unknown scheme", "file://"),
     ],
 )
 def test_malformed_is_one_line_with_setting_and_remedy(
@@ -103,9 +104,9 @@ def test_a_missing_credential_closes_the_remote() -> None:
 
 def test_what_is_not_installed_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     row = ("neffcache_absent.remote:Class", "pip install 'neffcache[x]'", ())
-    monkeypatch.setitem(remote.SCHEMES, "x", row)
+    monkeypatch.setitem(remote.SCHEMES, "file", row)
     with pytest.raises(RemoteError, match=r"needs what is not there.*pip install"):
-        remote.open_remote(remote.parse("x://somewhere"), {})
+        remote.open_remote(remote.parse("file:///somewhere"), {})
 
 
 def test_percent_encoding_names_odd_paths() -> None:

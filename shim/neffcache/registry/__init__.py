@@ -1,0 +1,1 @@
+"""World: OCI registries, on the standard library: names, logins, requests."""
