@@ -13,6 +13,7 @@ import _bench_calls
 import _bench_figures as figures
 import _bench_hooks
 import _bench_hub
+import _bench_objects
 import _bench_watcher
 from _bench_figures import Figure, interleave
 from _bench_graphs import rows
@@ -167,6 +168,11 @@ def hub(lab: Lab, size: Size) -> Iterator[Figure]:
     yield from _bench_hub.rows(lab, size.memory_mb == QUICK.memory_mb)
 
 
+def objects(lab: Lab, size: Size) -> Iterator[Figure]:
+    """Object stores and registries, against real servers on this machine."""
+    yield from _bench_objects.rows(lab, size.memory_mb == QUICK.memory_mb)
+
+
 def hooks(lab: Lab, size: Size) -> Iterator[Figure]:
     """What the hooks cost where they have nothing to do, and at a save."""
     yield from _bench_hooks.rows(lab, 3 * size.runs)
@@ -186,6 +192,7 @@ CASES: dict[str, Callable[[Lab, Size], Iterator[Figure]]] = {
     "memory": memory,
     "graphs": graphs,
     "hub": hub,
+    "objects": objects,
     "hooks": hooks,
     "watcher": watcher,
 }

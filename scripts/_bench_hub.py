@@ -11,8 +11,9 @@ from pathlib import Path
 from statistics import median
 
 import _bench_figures as figures
+from _bench_fetch import Download
 from _bench_figures import Figure, interleave
-from _bench_hub_lab import REPO, TOKEN, Download, Site, Size, Stream, site
+from _bench_hub_lab import REPO, TOKEN, Site, Size, Stream, site
 from _bench_lab import MB, OUTPUT, Lab, LabError, need_space
 
 # What a silent remote may cost the first compile: the setting remote_timeout's default.
@@ -85,7 +86,9 @@ def cold(place: Site) -> Iterator[Figure]:
     neff = lab.holed_neff("cold", mb * MB)
     graph, key = place.offer("cold", neff, seconds=mb / 50)
     given = {**place.variables("cold-reader", "ro"), "NEFFCACHE_REQUIRE_HIT": "1"}
-    helper, stream = Download(place, key, lab.root / "got"), Stream(place, key)
+    url = f"{place.url}?endpoint={place.peer.url}"
+    helper = Download(lab, key, url, place.peer.environ(TOKEN), lab.root / "got")
+    stream = Stream(place, key)
 
     def whole() -> float:
         shutil.rmtree(lab.root / "cold-reader", ignore_errors=True)

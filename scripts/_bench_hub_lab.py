@@ -13,22 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _bench_lab import Lab, LabError
-from neffcache import files
-from neffcache.cli import head
 
 ROOT = Path(__file__).resolve().parent.parent
 STREAM = Path(__file__).with_name("_bench_stream.py")
-START = Path(files.__file__).with_name("start.py")
 sys.path.append(str(ROOT / "tests"))
 REPO, TOKEN = "alice/cache", "hf_alice_write"
-# As in _bench_cases; what the helper writes comes first.
-_PEAK = """\
-import posix, sys
-pid = posix.posix_spawn(sys.argv[1], sys.argv[1:], posix.environ)
-_, status, usage = posix.wait4(pid, 0)
-print(status, usage.ru_maxrss)
-"""
-
 if TYPE_CHECKING:
     from hub.peer import Peer
 
@@ -97,47 +86,6 @@ def site(lab: Lab, size: Size) -> Iterator[Site]:
             yield Site(lab, peer, size)
         finally:
             end_all(lab.root)
-
-
-class Download:
-    """The product's fetch helper as the shim starts it."""
-
-    def __init__(self, place: Site, key: str, target: Path) -> None:
-        url = f"{place.url}?endpoint={place.peer.url}"
-        found = head.packages(place.lab.shim.read_text())
-        option = ["-X", f"neffcache={found}"] if found else []
-        self._line = [place.lab.python, "-I", "-S", *option, str(START)]
-        self._line += ["neffcache.cache.helper", key, url, str(target)]
-        self._environ = place.lab.variables | place.peer.environ(TOKEN)
-        self._target = target
-
-    def __call__(self) -> float:
-        """Seconds from its start to its end."""
-        return self._run(self._line)[0]
-
-    def peak(self) -> list[float]:
-        """The most memory that it ever had, in MB."""
-        status, peak = self._run([self._line[0], "-I", "-S", "-c", _PEAK, *self._line])[1][-2:]
-        return [int(peak) / 1024 if status == "0" else float("inf")]
-
-    def _run(self, line: list[str]) -> tuple[float, list[str]]:
-        self._target.write_bytes(b"")
-        began = time.perf_counter()
-        # Its standard input is a pipe that stays open: it ends when its caller does.
-        with subprocess.Popen(
-            line,
-            env=self._environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            told = process.stdout.read().split()
-            process.wait()
-            seconds = time.perf_counter() - began
-        if "done" not in told:
-            raise LabError(f"the fetch helper failed: {' '.join(told)}")
-        return seconds, told
 
 
 class Stream:

@@ -7,9 +7,20 @@ from pathlib import Path
 
 import pytest
 
+import astray
 from hosts import Host
 from hub.peer import Peer
 from running import end_probers
+
+pytest_plugins = ["servers.fixtures"]
+astray.forbid()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_astray() -> Iterator[None]:
+    """No test connects to another machine, though the product may take that for an outage."""
+    yield
+    assert astray.found() == []
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from servers.asking import PINS
+
 BIN = Path(sys.executable).parent
 REAL_COMPILER = BIN / "neuronx-cc"
 GRAPHS = Path(__file__).parent / "data" / "hlo"
@@ -67,6 +69,7 @@ class Host:
             "NEFFCACHE_DIR": str(self.root / "cache"),
             "NEFFCACHE_STRICT": "1",
             "SDKSTANDIN_COUNT": str(self.count_file),
+            **PINS,
         }
         made.update(self.variables)
         made.update(variables)

@@ -42,7 +42,7 @@ def check(scheme: str, location: str, options: "dict[str, str]") -> str:
     """
     for name in ADDRESSES:
         if name in options:
-            _check_address(name, unquote(options[name]))
+            check_address(name, unquote(options[name]))
     for name in _SWITCHES:
         if options.get(name, "1") not in ("0", "1"):
             raise Malformed(f"its {name} is neither 0 nor 1", f"write {name}=1 or leave it out")
@@ -139,7 +139,8 @@ def _check_parts(parts: "list[str]") -> None:
         raise Malformed("its path holds dots", "write the path out")
 
 
-def _check_address(name: str, url: str) -> None:
+def check_address(name: str, url: str) -> None:
+    """Raises Malformed unless it is that of a server, and nothing more."""
     scheme, mark, rest = url.partition("://")
     if scheme not in ("http", "https") or not mark or not rest.strip("/"):
         raise Malformed(f"its {name} is not an http:// or https:// address", f"correct {name}=")

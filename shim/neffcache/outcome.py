@@ -60,6 +60,7 @@ NOTES = (
     ("wait_timeout", "waited as long as allowed for another compile of the same key"),
     ("no_locks", "the file system has no working locks: not waited"),
     ("queue_failed", "the entry could not be queued for its remotes"),
+    ("backfilled", "what a remote had was queued for a nearer one, which asks for that"),
     ("recache", "stored answers were passed over on request"),
     ("nondeterministic", "two compiles of one key gave different results"),
     ("lock_cleared", "a lock of libneuronxla's cache was removed: its taker is dead"),

@@ -19,7 +19,6 @@ AWAITED = "awaited"
 _NATIVE = "native "
 UPLOADER = "neffcache.sync.uploader"
 NONE = "-"
-_VARIABLES = {"s3": "AWS_ACCESS_KEY_ID", "az": "AZURE_STORAGE_ACCOUNT_KEY"}
 _LIMIT = 64 << 10
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.25
 _HEX = frozenset("0123456789abcdef")
@@ -78,12 +77,12 @@ class Marker:
 def enqueue(
     store: "Store", key: str, specs: "Sequence[Spec]", environ: "Mapping[bytes, bytes]"
 ) -> "list[Marker]":
-    """Mark a stored entry for every remote that is written to; survives a power cut.
+    """Mark a stored entry for every remote that takes bundles from us; survives a power cut.
 
     Raises:
         OSError: the store cannot take the markers.
     """
-    writable = [spec for spec in specs if spec.writes]
+    writable = [spec for spec in specs if spec.writes and spec.bundles]
     return [put(store, destination_of(store, spec, environ), key) for spec in writable]
 
 
@@ -212,6 +211,7 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
     source; one that was there must be the same one now.
     """
     from neffcache import remote
+    from neffcache.objects import lasting
 
     on_hub = wanted.remote.startswith("hf://")
     if not wanted.credential and not on_hub and not wanted.fingerprint:
@@ -228,7 +228,7 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
             return "HF_HUB_OFFLINE is set"
         if not (mark or wanted.credential or wanted.fingerprint):
             return login.missing(environ)
-    name = wanted.credential or _VARIABLES.get(spec.scheme, "HF_TOKEN")
+    name = wanted.credential or lasting.NAMES.get(spec.scheme, "HF_TOKEN")
     if not mark:
         return f"{name} is not set"
     if wanted.fingerprint and mark != wanted.fingerprint:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
         Made by Class(spec, environ). Methods raise RemoteError when the remote cannot tell or
         cannot do it now, RefusedError when it never will, OSError when the local file is at fault.
+        One thread uses it at a time, or as many as its attribute `lanes` says where it has one.
         """
 
         def fetch(self, name: str, into: str, progress: Progress) -> bool:
@@ -146,6 +147,11 @@ def specs(texts: "tuple[str, ...]") -> "list[Spec]":
                 _wrong(text, "named twice", "remove one of the two")
         found.append(spec)
     return found
+
+
+def is_same(one: Spec, other: Spec) -> bool:
+    """Whether two name one place, whatever their modes."""
+    return _place(one) == _place(other)
 
 
 def _place(spec: Spec) -> "tuple[str, str]":

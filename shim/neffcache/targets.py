@@ -1,4 +1,4 @@
-"""World: which remotes there are, in order: the settings', CUSTOM_CACHE_REPO's, the saved one."""
+"""World: the remotes, in order: the settings', Olive's, CUSTOM_CACHE_REPO's, the saved one."""
 
 from neffcache import files
 from neffcache.errors import SettingError
@@ -10,6 +10,12 @@ PUBLIC = "aws-neuron/optimum-neuron-cache"
 PUBLIC_ORIGIN = "the public cache"  # nobody has named it
 ENDPOINT = "https://huggingface.co"
 _ENDPOINT_VARIABLE = "HF_ENDPOINT"
+# As the tools of the clouds read them, in this order.
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "gs": ("STORAGE_EMULATOR_HOST",),
+}
+_IGNORED = b"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 _MOST = 100  # letters of an id in a message: it may be anything
 
 TYPE_CHECKING = False
@@ -23,14 +29,15 @@ if TYPE_CHECKING:
 def specs(config: "Config", environ: "Mapping[bytes, bytes]") -> "list[Spec]":
     """The remotes that hold here, in the order in which they are read; none is named twice.
 
-    Where the settings name remotes, those alone are written to, as their modes say; else the first
-    one. A repository of the Hub is bound to the Hub that holds here.
+    Where the settings name remotes (a file of Olive's among them), those alone are written to, as
+    their modes say; else the first one. A repository of the Hub is bound to the Hub that holds
+    here.
 
     Raises:
         SettingError: one is malformed; names the variable or file that holds it.
     """
     named = _named(environ)
-    if not config.remotes and not named:
+    if not config.remotes and not config.config_json and not named:
         return []
     from neffcache import remote
 
@@ -38,6 +45,12 @@ def specs(config: "Config", environ: "Mapping[bytes, bytes]") -> "list[Spec]":
     for spec in found:
         spec.origin = _origin(config)
         _bind(spec, environ)
+    if config.config_json:
+        from neffcache import olive
+
+        container = olive.spec(config.config_json)
+        if container is not None and not any(remote.is_same(container, one) for one in found):
+            found.append(container)
     for repo, origin in named:
         spec = repository(repo, origin, environ)
         if not any(_is_same(spec, other) for other in found):
@@ -117,8 +130,39 @@ def _named(environ: "Mapping[bytes, bytes]") -> "list[tuple[str, str]]":
 
 
 def _bind(spec: "Spec", environ: "Mapping[bytes, bytes]") -> None:
-    if spec.scheme == "hf" and "endpoint" not in spec.options:
+    """Keep with a remote where it lies here: whoever sends later may have other variables."""
+    if "endpoint" in spec.options:
+        return
+    if spec.scheme == "hf":
         spec.options["endpoint"] = endpoint(environ)
+    elif spec.scheme in _ENDPOINTS:
+        found = _store_endpoint(spec.scheme, environ)
+        if found:
+            spec.options["endpoint"] = found
+
+
+def _store_endpoint(scheme: str, environ: "Mapping[bytes, bytes]") -> str:
+    """Where the variables of a cloud say that its store is; "": where it always is."""
+    if scheme == "s3" and environ.get(_IGNORED, b"").lower() == b"true":
+        return ""
+    for name in _ENDPOINTS[scheme]:
+        address = files.decode(environ.get(name.encode(), b"")).strip().rstrip("/")
+        if address:
+            return _checked(scheme, name, address)
+    return ""
+
+
+def _checked(scheme: str, name: str, address: str) -> str:
+    from neffcache import locations
+
+    if scheme == "gs" and "://" not in address:
+        address = f"http://{address}"
+    try:
+        locations.check_address(name, address)
+    except locations.Malformed as found:
+        remedy = f"set {name} like https://store.example.org or unset it"
+        raise SettingError(found.problem, remedy) from None
+    return address
 
 
 def _is_same(one: "Spec", other: "Spec") -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from hosts import BIN, Host
 
-COMMANDS = ("install", "env", "stats", "explain", "key", "config", "doctor", "flush")
+COMMANDS = ("install", "env", "stats", "explain", "key", "config", "remotes", "doctor", "flush")
 WRONG = [
     ([], "no command"),
     (["stat"], "did you mean stats?"),
@@ -166,7 +166,7 @@ def test_a_store_that_cannot_be_used_is_status_1(host: Host, tmp_path: Path) -> 
         assert str(path) in done.err
 
 
-@pytest.mark.parametrize("command", ["stats", "explain", "config", "doctor", "flush"])
+@pytest.mark.parametrize("command", ["stats", "explain", "config", "remotes", "doctor", "flush"])
 def test_looking_makes_no_store(host: Host, command: str) -> None:
     host.neffcache(command)
     assert not host.store.exists()

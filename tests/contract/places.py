@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import hung
+from contract import real
 from hub.peer import Peer
 from neffcache.hub import client
 
@@ -21,16 +23,18 @@ class Place:
     """How to come by a remote of one kind.
 
     Attributes:
-        working: the URL (without options) of an empty place below a directory.
+        working: the URL of an empty place below a directory.
         down: the URL of a place that cannot answer now.
         silent: makes a place that is asked and never answers; gives its URL.
         environ: what a caller's environment needs to hold.
+        create_only: whether of two writers of a name the first one wins, even at once.
     """
 
     working: Callable[[Path], str]
     down: Callable[[Path], str]
     silent: Callable[[Path], AbstractContextManager[str]]
     environ: Mapping[bytes, bytes] = field(default_factory=dict)
+    create_only: bool = True
 
 
 @contextmanager
@@ -72,7 +76,30 @@ def _hub() -> Iterator[Place]:
         )
 
 
+@contextmanager
+def _server(kind: str) -> Iterator[Place]:
+    """A bucket of its own at a server that all tests share."""
+    server = real.KINDS[kind]()
+    bucket = server.bucket()
+    url = server.remote(bucket)
+    with real.nowhere() as refusing:
+
+        @contextmanager
+        def silent(_path: Path) -> Iterator[str]:
+            with real.silence() as mute:
+                yield server.elsewhere(url, mute)
+
+        yield Place(
+            working=lambda _path: url,
+            down=lambda _path: server.elsewhere(url, refusing),
+            silent=silent,
+            environ={name.encode(): text.encode() for name, text in server.environ.items()},
+            create_only=not kind.startswith("oci"),
+        )
+
+
 PLACES: dict[str, Callable[[], AbstractContextManager[Place]]] = {
     "file": lambda: nullcontext(_FILE),
     "hf": _hub,
+    **{kind: partial(_server, kind) for kind in real.KINDS},
 }

@@ -39,6 +39,7 @@ FLOORS = {
             "ledger",
             "living",
             "machine",
+            "olive",
             "orphans",
             "planted",
             "publishing",

@@ -45,6 +45,10 @@ def test_quick_bench_measures_every_figure(tmp_path: Path) -> None:
         ("hub", "s", 5.0),
         ("hub", "s", 0.5),
         ("hub", "starts", 1),
+        *(("objects", "x", target) for target in (1 / 3, 1 / 0.7, 1.5)),
+        ("objects", "MB", 128),
+        ("objects", "requests", 2),
+        ("objects", "ms", 40),
         *(("hooks", "ms", target) for target in (0.3, 3.0)),
         *(("hooks", "µs", target) for target in (50, 100)),
         ("hooks", "x", 0.3),
@@ -56,7 +60,9 @@ def test_quick_bench_measures_every_figure(tmp_path: Path) -> None:
     assert 0 < counted["MB"] <= 64
     # What is counted and not timed holds on every machine.
     asked = [
-        one for one in found if one["name"] == "hub" and one["unit"] in ("requests", "commits")
+        one
+        for one in found
+        if one["name"] in ("hub", "objects") and one["unit"] in ("requests", "commits")
     ]
     assert all(one["met"] for one in asked if one["target"] is not None)
     assert done.returncode == (0 if all(one["met"] in (None, True) for one in found) else 1)

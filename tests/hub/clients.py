@@ -50,6 +50,8 @@ _OTHERS = ("filelock>=3.13", "psutil>=5.9", "watchdog>=4.0")
 CLIENTS = {
     "hub-0.36": Client(("huggingface_hub==0.36.2", *_OTHERS), product=True),
     "hub-1.33": Client(("huggingface_hub==1.33.0", *_OTHERS), product=True),
+    # An ordinary tool for what lies in a registry.
+    "oras": Client(("oras==0.2.43",)),
     # What is proprietary of its imports are stand-ins of ours, the rest is the real thing. One for
     # optimum-neuron and for the frameworks below it: torch is the largest of all downloads.
     "optimum": Client(

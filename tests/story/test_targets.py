@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hosts import FORWARD, TRAIN, Host
+from servers.azurite import Azurite
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_TOKEN": "hf_nobody", "NEFFCACHE_STRICT": "\0unset"}
 
@@ -66,3 +69,40 @@ def test_a_home_of_somebody_else_is_no_obstacle(host: Host, tmp_path: Path) -> N
     variables = {"HF_HOME": f"{tmp_path}/file/hf"}
     host.compile(tmp_path, TRAIN, variables=variables)
     assert (host.outcomes(), host.notes()) == (["compiled"], [])
+
+
+def olive(host: Host, server: Azurite, **more: object) -> dict[str, str]:
+    """What names a file of Olive's, and what asking there needs."""
+    block = {"account_url": server.url, "container_name": server.bucket(), **more}
+    file = host.root / "olive.json"
+    file.write_text(json.dumps({"cloud_cache_config": block}))
+    return {"NEFFCACHE_CONFIG_JSON": str(file), **server.environ}
+
+
+def test_olives_container_serves_what_another_host_sent_there(
+    make_host: Callable[[str], Host], tmp_path: Path, azurite: Azurite
+) -> None:
+    a, b = make_host("a"), make_host("b")
+    named = olive(a, azurite, enable_cloud_cache=True, upload_to_cloud=True)
+    assert a.compile(tmp_path / "a" / "w", TRAIN, variables=named).status == 0
+    assert a.neffcache("flush", "--timeout", "60", variables=named).status == 0
+    assert b.compile(tmp_path / "b" / "w", TRAIN, variables=named).status == 0
+    assert (a.outcomes(), b.outcomes()) == (["compiled"], ["hit_remote"])
+
+
+def test_olives_container_is_only_read_where_olive_would_only_read(
+    host: Host, tmp_path: Path, azurite: Azurite
+) -> None:
+    named = olive(host, azurite, upload_to_cloud=False)
+    assert host.compile(tmp_path / "w", TRAIN, variables=named).status == 0
+    assert (host.notes(), destinations(host)) == (["remote_absent"], [])
+
+
+def test_a_file_of_olives_that_is_wrong_costs_no_compile_and_is_named(
+    host: Host, tmp_path: Path
+) -> None:
+    file = tmp_path / "olive.json"
+    file.write_text("nonsense")
+    done = host.compile(tmp_path, FORWARD, variables={"NEFFCACHE_CONFIG_JSON": str(file)})
+    assert (done.status, host.outcomes(), host.compiles) == (0, ["bad_setting"], 1)
+    assert f"neffcache: {file}: it is not JSON; correct it: compiling without" in done.err

@@ -10,7 +10,7 @@ import pytest
 
 from entries import has, key_of
 from neffcache import queue, remote
-from neffcache.cache import bundles
+from neffcache.cache import bundles, trailing
 from neffcache.remotes.file import STAGING
 from running import is_alive, kill
 from story.uploads import Uploads
@@ -44,7 +44,7 @@ def _between_tar_and_record(host: Uploads, marker: queue.Marker) -> None:
     """The state that a kill between the two steps leaves."""
     real = host.store.entry_path(KEY)
     opened = remote.open_remote(remote.parse(marker.destination.remote), {})
-    _size, digest = bundles.hash_file(real, lambda: None)
+    _size, digest = trailing.hash_file(real, lambda: None)
     opened.store(bundles.tar_name(KEY, digest), real, lambda _count: None)
 
 

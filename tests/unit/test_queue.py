@@ -36,6 +36,11 @@ def test_every_writing_remote_gets_a_marker(store: Store) -> None:
     assert all(Path(marker.path).is_file() for marker in made)
 
 
+def test_no_bundle_is_queued_for_a_place_of_native_entries(store: Store) -> None:
+    made = enqueue(store, "hf://o/a?layout=native", "hf://o/b?layout=bundle", environ={})
+    assert [marker.destination.remote for marker in made] == ["hf://o/b?layout=bundle"]
+
+
 def test_a_queued_key_is_not_evicted(store: Store) -> None:
     enqueue(store, "file:///a")
     assert KEY in keep.queued(store)

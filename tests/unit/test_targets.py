@@ -182,3 +182,38 @@ def test_the_public_repository_can_be_left_out(place: Place) -> None:
     assert [spec.location for spec in place.natives()] == ["o/b", targets.PUBLIC]
     place.set(NEFFCACHE_HUB_EVERYBODY="0")
     assert [spec.location for spec in place.natives()] == ["o/b"]
+
+
+@pytest.mark.parametrize(
+    ("url", "variables", "endpoint"),
+    [
+        ("s3://acme/n", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9/"}, "http://127.0.0.1:9"),
+        (
+            "s3://acme/n",
+            {"AWS_ENDPOINT_URL": "https://a.b", "AWS_ENDPOINT_URL_S3": "https://c.d"},
+            "https://c.d",
+        ),
+        ("s3://acme/n?endpoint=https://e.f", {"AWS_ENDPOINT_URL": "https://a.b"}, "https://e.f"),
+        ("gs://acme/n", {"STORAGE_EMULATOR_HOST": "127.0.0.1:9"}, "http://127.0.0.1:9"),
+        ("gs://acme/n", {"AWS_ENDPOINT_URL": "https://a.b"}, ""),
+        (
+            "s3://acme/n",
+            {"AWS_ENDPOINT_URL": "https://a.b", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "True"},
+            "",
+        ),
+    ],
+)
+def test_a_bucket_is_bound_to_the_store_that_holds_here(
+    place: Place, url: str, variables: dict[str, str], endpoint: str
+) -> None:
+    place.set(NEFFCACHE_REMOTES=url, **variables)
+    (spec,) = place.specs()
+    assert spec.options.get("endpoint", "") == endpoint
+    assert remote.parse(spec.text()).text() == spec.text()
+
+
+def test_a_malformed_address_of_a_store_is_named_and_no_secret_repeated(place: Place) -> None:
+    place.set(NEFFCACHE_REMOTES="s3://acme/n", AWS_ENDPOINT_URL="https://me:hunter2@a.b")
+    with pytest.raises(SettingError, match="AWS_ENDPOINT_URL") as caught:
+        place.specs()
+    assert "hunter2" not in str(caught.value)

@@ -3,7 +3,9 @@
 import posix
 
 from neffcache import files
+from neffcache.cache import following
 from neffcache.cache.following import Follower
+from neffcache.cache.trailing import Trailing, hash_file
 from neffcache.entry import index as layout
 from neffcache.entry import read
 from neffcache.errors import EntryError
@@ -158,26 +160,34 @@ def fetch_record(remote: "Remote", key: str, into: str) -> "Record | None":
 def fetch_bundle(
     remote: "Remote", record: Record, into: str, progress: "Callable[[int], None]"
 ) -> None:
-    """A record's bundle, every byte of it checked.
+    """A record's bundle: its digest is the record's, and its head, manifest and log are checked.
+
+    What it says of its NEFF and of wrapped_neff.hlo is left to whoever restores them: see
+    `Follower`.
 
     Raises:
         EntryError: missing, or not what the record says; RemoteError, OSError (the local file).
     """
     limited = _at_most(record.size)
+    trailing = Trailing(into, record.size)
     done = 0
 
     def passed(count: int) -> None:
         nonlocal done
         done = count
         limited(count)
+        trailing.arrived(count)
         progress(count)
 
-    if not remote.fetch(tar_name(record.key, record.digest), into, passed):
-        raise EntryError("the record stands there, its bundle does not")
-    size, digest = hash_file(into, lambda: progress(done))
-    if (size, digest) != (record.size, record.digest):
+    try:
+        if not remote.fetch(tar_name(record.key, record.digest), into, passed):
+            raise EntryError("the record stands there, its bundle does not")
+        found = trailing.finish(lambda: progress(done))
+    finally:
+        trailing.stop()
+    if found != (record.size, record.digest):
         raise EntryError("the bundle's digest does not match")
-    check(into, record.key, lambda: progress(done)).close()
+    following.check(into, record.key)
 
 
 def fetch_single(
@@ -252,21 +262,6 @@ def check(path: str, key: str, tick: "Callable[[], None]") -> "Bundle":
         bundle.close()
         raise
     return bundle
-
-
-def hash_file(path: str, tick: "Callable[[], None]") -> "tuple[int, str]":
-    """(bytes, SHA-256) of a file."""
-    fd = files.open_read(path)
-    try:
-        made = files.new_hash(posix.fstat(fd).st_size)
-        size = 0
-        while part := posix.read(fd, files.CHUNK):
-            made.update(part)
-            size += len(part)
-            tick()
-    finally:
-        posix.close(fd)
-    return size, made.hexdigest()
 
 
 def _at_most(limit: int) -> "Callable[[int], None]":

@@ -40,15 +40,7 @@ class Follower:
 
     def finish(self) -> "Index":
         """All has arrived: the index of a bundle of this key and size."""
-        bundle = read.open_bundle(self._path, self._key)
-        try:
-            read.manifest(bundle)
-            log = bundle.index.member(layout.LOG)
-            if log is not None:
-                read.verify_member(bundle, log)
-            return bundle.index
-        finally:
-            bundle.close()
+        return check(self._path, self._key)
 
     def close(self) -> None:
         """Let go of the file, whatever it was."""
@@ -62,3 +54,19 @@ class Follower:
         if count < layout.BLOCK + size:
             return None
         return layout.parse(posix.pread(self._fd, size, layout.BLOCK), self._key)
+
+
+def check(path: str, key: str) -> "Index":
+    """The index of a whole bundle, and of the rest what its restore does not check; see `Follower`.
+
+    Raises EntryError, OSError.
+    """
+    bundle = read.open_bundle(path, key)
+    try:
+        read.manifest(bundle)
+        log = bundle.index.member(layout.LOG)
+        if log is not None:
+            read.verify_member(bundle, log)
+        return bundle.index
+    finally:
+        bundle.close()

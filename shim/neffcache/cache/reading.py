@@ -2,7 +2,7 @@
 
 import posix
 
-from neffcache import files, processes, publishing
+from neffcache import files, processes
 from neffcache.cache.asking import Asking
 from neffcache.entry import read
 from neffcache.errors import EntryError, StoreError
@@ -34,18 +34,18 @@ class Fetched:
     """An entry that a remote had.
 
     Attributes:
-        bundle: open; every byte of it is what the remote means it to be.
-        url: of the remote.
-        checked: whether every byte is also what the bundle's index says; restoring it shows that.
+        bundle: open; every byte of it is what the remote means it to be. Whether that is also what
+            its index says, restoring it shows.
+        spec: the remote, which answers for that; url: of it.
         kept: whether the local store has it now, too.
     """
 
-    __slots__ = ("bundle", "checked", "kept", "url")
+    __slots__ = ("bundle", "kept", "spec", "url")
 
-    def __init__(self, bundle: "Bundle", url: str) -> None:
+    def __init__(self, bundle: "Bundle", spec: "Spec") -> None:
         self.bundle = bundle
-        self.url = url
-        self.checked = not publishing.commits(url)
+        self.spec = spec
+        self.url = spec.url
         self.kept = False
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Reader:
     def _take(self, key: str, spec: "Spec", temp: str) -> "Fetched | None":
         """Open what the helper has fetched, and keep it if the store can."""
         try:
-            made = Fetched(read.open_bundle(temp, key), spec.url)
+            made = Fetched(read.open_bundle(temp, key), spec)
         except (EntryError, OSError) as error:
             files.discard(temp)
             self._asking.tell("local", spec, str(error))

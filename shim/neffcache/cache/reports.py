@@ -6,7 +6,7 @@ import time
 from neffcache import processes
 
 _EVERY = 0.1
-_MOST = 300
+_MOST = 600
 
 
 def send(word: str, detail: str = "") -> None:

@@ -26,12 +26,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="for programs")
     form.add_argument("--markdown", action="store_true", help="the table of the README")
+    form.add_argument(
+        "--import",
+        metavar="FILE",
+        dest="olive",
+        help="add the remote of Olive's cloud_cache_config in a JSON file to your settings file",
+    )
 
 
 def run(args: argparse.Namespace) -> Answer:
-    """Show all settings, also when one is wrong: then with status 2 and a line for each."""
+    """Show all settings, also when one is wrong: then with status 2 and a line for each.
+
+    Or take one in.
+    """
     if args.markdown:
         return Answer(settings_table())
+    if args.olive is not None:
+        from neffcache.cli import importing
+
+        return importing.take(args.olive, dict(os.environb))
     made, errors = tolerant(dict(os.environb))
     options = [_option(made, row) for row in OPTIONS]
     if args.json:

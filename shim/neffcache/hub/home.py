@@ -5,7 +5,13 @@ import posix
 from neffcache import files
 
 _NAME = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-_PLACES = (b"HF_HOME", b"XDG_CACHE_HOME", b"HF_TOKEN_PATH")
+# Of other clouds' tools, too.
+_PLACES = (
+    *(b"HF_HOME", b"XDG_CACHE_HOME", b"HF_TOKEN_PATH"),
+    *(b"AWS_CONFIG_FILE", b"AWS_SHARED_CREDENTIALS_FILE", b"AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *(b"AZURE_CONFIG_DIR", b"AZURE_FEDERATED_TOKEN_FILE"),
+    *(b"CLOUDSDK_CONFIG", b"GOOGLE_APPLICATION_CREDENTIALS"),
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

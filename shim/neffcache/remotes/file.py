@@ -9,6 +9,7 @@ from neffcache.remote import unquote
 
 # Unfinished files of every writer, in one place: whoever comes later clears what is left over.
 STAGING = ".neffcache-tmp"
+_FINISHED = "neffcache/v1"
 _STALE_AFTER = 86400.0
 _SYNC_EVERY = 32 << 20
 # EPERM, EACCES, EROFS, ENOTDIR: no use in trying again.
@@ -27,7 +28,12 @@ class FileRemote:
     It makes the directory itself, but nothing above it: a missing parent is a mount that is not
     there. Files are 0666 and directories 0777 less the umask, so that a group can share it. Where
     the file system has no links the last writer of a name wins instead of the first.
+
+    Attributes:
+        lanes: how many threads may use it at once.
     """
+
+    lanes = 4
 
     def __init__(self, spec: "Spec", _environ: "Mapping[bytes, bytes]") -> None:
         self._root = unquote(spec.location)
@@ -74,6 +80,48 @@ class FileRemote:
             return {name for name in names if self._stands(name)}
         except OSError as error:
             raise self._failure(error) from error
+
+    def identity(self) -> str:
+        """As whom the file system sees us."""
+        import pwd
+
+        uid = posix.geteuid()
+        try:
+            return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+        except KeyError:
+            return f"uid {uid}"
+
+    def try_write(self) -> None:
+        """Make a file where unfinished and finished ones go, and remove it."""
+        self._check_mounted()
+        for name in (STAGING, _FINISHED):
+            directory = self._nearest(name)
+            try:
+                fd, temp = files.temporary(files.join(directory, "x"), 0o666)
+            except OSError as error:
+                error.filename = directory
+                raise self._failure(error) from error
+            try:
+                posix.write(fd, b"?")
+            except OSError as error:
+                raise self._failure(error) from error
+            finally:
+                posix.close(fd)
+                files.discard(temp)
+
+    def _nearest(self, name: str) -> str:
+        """The directory of a name, or the one above it that it would be made in."""
+        path = self._path(name)
+        while len(path) > 1:
+            try:
+                posix.stat(path)
+            except FileNotFoundError:
+                path = files.parent(path)
+                continue
+            except OSError as error:
+                raise self._failure(error) from error
+            break
+        return path
 
     def _path(self, name: str) -> str:
         return files.join(self._root, name)

@@ -12,6 +12,7 @@ _MOST = 500  # letters of a reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from neffcache.cache.reading import Fetched
     from neffcache.locks import Lock
     from neffcache.queue import Marker
     from neffcache.remote import Spec
@@ -112,9 +113,25 @@ def _from_remotes(plan: "Plan", specs: "list[Spec]") -> bool:
     try:
         plan.record.set(remote=found.url)
         _tell_key(plan)
-        return calls.serve(plan, found.bundle, "hit_remote", "" if found.checked else found.url)
+        served = calls.serve(plan, found.bundle, "hit_remote", found.url)
+        if served:
+            _backfill(plan, specs, found)
+        return served
     finally:
         found.close()
+
+
+def _backfill(plan: "Plan", specs: "list[Spec]", found: "Fetched") -> None:
+    """Queue what a remote had for those before it that ask for that, as after a compile."""
+    before = specs[: specs.index(found.spec)]
+    nearer = [spec for spec in before if spec.backfill and spec.writes and spec.bundles]
+    if not nearer or plan.job.config.readonly:
+        return
+    if not found.kept:
+        plan.record.note("queue_failed", "backfill: the local store could not take the entry")
+    elif _queue(plan, nearer):
+        for spec in nearer:
+            plan.record.note("backfilled", spec.url)
 
 
 def _compile(plan: "Plan", specs: "list[Spec]") -> "tuple[int, list[Marker]]":

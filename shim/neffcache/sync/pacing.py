@@ -6,13 +6,15 @@ import time
 from neffcache import config, files, publishing, queue
 from neffcache.errors import SettingError
 from neffcache.store import local
+from neffcache.sync import lanes
 from neffcache.sync.hourly import Hourly
 
 # Hosts that began together do not commit together: so far from the setting, either way.
 _JITTER = 0.25
 # One commit holds no more: each entry is a file kept open, and the Hub advises a few hundred.
 _MOST = 400
-_AT_ONCE = 32
+# To start a sender takes as long as to send some small entries.
+_AT_ONCE = 256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
         """Says what to send now, and is told how that went.
 
         Attributes:
-            at_fault: how many of what was not sent may be the reason: the first, one by one.
+            at_fault: how many of what was not sent may be the reason: so many of the first.
         """
 
         at_fault: int
@@ -57,23 +59,28 @@ def of(store: "Store", destination: "Destination", environ: "Mapping[bytes, byte
 
 
 class AtOnce:
-    """Whatever waits, some at a time."""
+    """Whatever waits, many at a time; one by one after a sender that did not come to its end."""
 
-    at_fault = 1
+    at_fault = lanes.MOST
+
+    def __init__(self) -> None:
+        self._most = _AT_ONCE
 
     def due(self, keys: "list[str]") -> "list[str]":
-        """The first few."""
-        return keys[:_AT_ONCE]
+        """The first of them."""
+        return keys[: self._most]
 
     def start(self) -> bool:
         """Always."""
         return True
 
     def end(self, counts: bool) -> None:
-        """Nothing is counted."""
+        """Nothing is counted; what ended well may be followed by more."""
+        self._most = 1 if counts else min(2 * self._most, _AT_ONCE)
 
     def narrow(self) -> None:
-        """Each is sent by itself anyway."""
+        """The one that is at fault is found when each goes by itself."""
+        self._most = 1
 
 
 class Gathering:

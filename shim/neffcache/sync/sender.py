@@ -4,13 +4,15 @@ import posix
 
 from neffcache import files, journal, ledger, processes, publishing, queue, remote
 from neffcache.cache import bundles, reports
-from neffcache.errors import EntryError, NeffcacheError, RefusedError
+from neffcache.errors import EntryError, NeffcacheError, RefusedError, RemoteError
 from neffcache.hub import answers
 from neffcache.store import keep, local
 from neffcache.store.local import Store
-from neffcache.sync import committing
+from neffcache.sync import committing, lanes
 
 NAME = "neffcache-send"
+# What is larger goes by itself: its parts alone fill what memory and line may take.
+_LARGE = 16 << 20
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,10 +25,12 @@ def main(arguments: "list[str]") -> None:
     """Send entries: `<store> <destination> <key>...`.
 
     Writes a line for each: `sent KEY`, `gone KEY why` (not stored, or damaged), `refused KEY why`;
-    or `failed why` and ends; `busy` in between, so that silence means something. To a remote that
-    takes commits all go at once: `committed <files>` comes before their lines when one was made,
-    or instead of them `parked <seconds> why` (the remote asks for a pause), `narrow why` (it may
-    take fewer at once) or `failed why`.
+    or `failing KEY` for those that a remote did not take now, then `failed why` or `parked
+    <seconds> why` (it asks for a pause), and ends; `busy` in between, so that silence means
+    something. Several are under way at once where the remote says so (`lanes`): begun in the order
+    given, their lines come in any. To a remote that takes commits all go at once: `committed
+    <files>` comes before their lines when one was made, or instead of them `parked <seconds> why`,
+    `narrow why` (it may take fewer at once) or `failed why`.
     """
     processes.become_helper(NAME)
     processes.hush()
@@ -43,18 +47,46 @@ def main(arguments: "list[str]") -> None:
         for key in arguments[2:]:
             reports.send(f"refused {key}", str(error))
     except Exception as error:  # outermost: the uploader is told, whatever it was
-        known = isinstance(error, NeffcacheError | OSError)
-        why = answers.harmless(str(error))
-        reports.send("failed", f"{'' if known else type(error).__name__ + ': '}{why}")
+        _tell_failure(error)
     reports.end()
 
 
+def _tell_failure(error: Exception) -> None:
+    known = isinstance(error, NeffcacheError | OSError)
+    why = f"{'' if known else type(error).__name__ + ': '}{answers.harmless(str(error))}"
+    pause = error.pause if isinstance(error, RemoteError) else 0.0
+    reports.send(*(("parked", f"{pause:.0f} {why}") if pause >= 1 else ("failed", why)))
+
+
 def _send_all(store: Store, opened: "Remote", keys: "list[str]") -> None:
-    fd, spare = keep.new_file(store, keys[0])
+    """Send entries, as many at once as the remote says; those behind one that fails are left.
+
+    Raises what the first that failed raised.
+    """
+    import threading
+
+    alone = threading.Lock()
+
+    def send(key: str) -> None:
+        state = files.state(store.entry_path(key))
+        if state is None or state[2] <= _LARGE:
+            reports.send(*_send_one(store, opened, key))
+            return
+        with alone:
+            reports.send(*_send_one(store, opened, key))
+
+    failed = lanes.each(send, keys, getattr(opened, "lanes", 1))
+    for key, _problem in failed:
+        reports.send("failing", key)
+    if failed:
+        raise failed[0][1]
+
+
+def _send_one(store: Store, opened: "Remote", key: str) -> "tuple[str, str]":
+    fd, spare = keep.new_file(store, key)
     posix.close(fd)
     try:
-        for key in keys:
-            reports.send(*_send(store, opened, key, spare))
+        return _send(store, opened, key, spare)
     finally:
         files.discard(spare)
 

@@ -194,7 +194,7 @@ class _Work:
             self._pace.narrow()
             blamed = left
         else:
-            blamed = left[: self._pace.at_fault]
+            blamed = told.failing or left[: self._pace.at_fault]
         for key in blamed:
             self._blamed[key] = self._blamed.get(key, 0) + 1
 
@@ -220,6 +220,7 @@ class _Told:
         problem: what went wrong with the remote, or ""; pause: seconds for which it asked to be
             left alone; narrow: whether fewer entries at once may be taken.
         committed: whether it made a commit; certain: whether what it told is all there is.
+        failing: keys that the remote did not take now.
     """
 
     def __init__(self, problem: str = "") -> None:
@@ -227,6 +228,7 @@ class _Told:
         self.pause = 0.0
         self.narrow = self.committed = False
         self.certain = True
+        self.failing: list[str] = []
 
     def hear(self, word: str, detail: str) -> bool:
         """Take in a line; False when it is about an entry."""
@@ -237,6 +239,9 @@ class _Told:
             detail = f"{breaker.ASKED} until {until}: {why}"
         self.narrow = self.narrow or word == "narrow"
         self.committed = self.committed or word == "committed"
+        if word == "failing":
+            self.failing.append(detail)
+            return True
         if word in ("failed", "parked", "narrow"):
             self.problem = detail
             return True

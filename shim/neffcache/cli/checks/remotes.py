@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from neffcache import processes, remote, targets
@@ -17,6 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from neffcache.remote import Spec
+
+# Until it has loaded what it needs, from however slow a disk; who writes has more time, as always.
+_TO_START, _TO_WRITE = 30.0, 12
+# By the last word of the helper: what is wrong, and the remedy where it knows none.
+_WRONG = {
+    "readonly": (
+        "answers{}, but not to writes",
+        "give this user the right to write there, or use ?mode=ro",
+    ),
+    "refused": ("answers{}, but not to reads", "give this user the right to read there"),
+    "failed": ("does not answer{}", "check the URL, the mount or the network"),
+}
 
 
 def look(scene: Scene) -> Iterator[Finding]:
@@ -75,31 +86,46 @@ def _try(spec: Spec, scene: Scene) -> Finding:
     if spec.credential and not remote.secret(spec, scene.environ):
         name = spec.credential.removeprefix(remote.ENVIRONMENT)
         return Finding("remotes", WARN, f"{shown}: {name} is not set", f"export {name}")
-    word, detail = _probe(spec, scene.config.remote_timeout)
+    facts: dict[str, str] = {}
+    word, detail = _probe(spec, scene, facts)
+    who = f"as {facts['identity']}" if "identity" in facts else ""
     if word == "good":
-        line = f"{shown} answers ({spec.mode}), named by {spec.origin}"
+        parts = [who, _latency(facts), "takes writes" if spec.writes else ""]
+        said = ", ".join(part for part in parts if part)
+        line = f"{shown} answers ({spec.mode}), named by {spec.origin}: {said}"
         return Finding("remotes", OK, line)
-    if word == "readonly":
-        remedy = "give this user the right to write there, or use ?mode=ro"
-        return Finding("remotes", WARN, f"{shown} answers, but {detail}", remedy)
-    remedy = "check the URL, the mount or the network; compiles go on without it"
-    return Finding("remotes", WARN, f"{shown} does not answer: {detail}", remedy)
+    cause, _, remedy = detail.partition("; ")
+    whom = f" ({who})" if who else ""
+    what, ours = _WRONG.get(word, _WRONG["failed"])
+    line = f"{shown} {what.format(whom)}: {cause}"
+    return Finding("remotes", WARN, line, f"{remedy or ours}; compiles go on without it")
 
 
-def _probe(spec: Spec, silence: float) -> tuple[str, str]:
-    """What the helper process says, within the silence that a remote is granted."""
+def _latency(facts: dict[str, str]) -> str:
+    """A look-up as a compile does it: with a new connection."""
+    if "latency" not in facts:
+        return ""
+    return f"a look-up takes {float(facts['latency']) * 1000:.1f} ms"
+
+
+def _probe(spec: Spec, scene: Scene, facts: dict[str, str]) -> tuple[str, str]:
+    """How it ended for the helper process, within the silence that a remote is granted."""
     command = processes.python(probe.MODULE, spec.text(), spec.mode)
     try:
-        helper = processes.Helper(command, dict(os.environb))
+        helper = processes.Helper(command, scene.environ)
     except OSError as error:
         return "failed", f"no helper process ({error})"
+    silence = _TO_START
     try:
-        line = helper.line(silence)
+        while (line := helper.line(silence)) is not None:
+            word, _, detail = line.partition(" ")
+            if word == "fact":
+                name, _, facts[name] = detail.partition(" ")
+            elif word != "busy":
+                return word, detail
+            silence = scene.config.remote_timeout * (_TO_WRITE if detail == "write" else 1)
     except processes.Silent:
         return "failed", f"silent for {silence:g} s"
     finally:
         helper.stop()
-    if line is None:
-        return "failed", "its helper process died"
-    word, _, detail = line.partition(" ")
-    return word, detail
+    return "failed", "its helper process died"
