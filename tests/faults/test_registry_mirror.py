@@ -44,7 +44,7 @@ class Reader(Host):
 def host(tmp_path: Path, far: Far, mirror: Faulty, made: Made) -> Reader:
     far.offer(made)
     url = f"{far.url}?mirror={mirror.url}&mode=ro"
-    variables = {"NEFFCACHE_REMOTES": url, "NEFFCACHE_REMOTE_TIMEOUT": "8", **far.environ}
+    variables = {"NEFFCACHE_REMOTES": url, "NEFFCACHE_REMOTE_TIMEOUT": "6", **far.environ}
     host = Reader(tmp_path / "host", {"SDKSTANDIN_FAKE": "1", **variables})
     host.made = made
     return host

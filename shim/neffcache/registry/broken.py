@@ -10,6 +10,10 @@ class Broken(RemoteError):
     """No answer, or not all of it: to ask again may help."""
 
 
+class Silent(Broken):
+    """Nothing was heard for as long as anybody waits."""
+
+
 def faults() -> "tuple[type[Exception], ...]":
     """What the standard library's HTTP raises when there is no usable answer."""
     import http.client as clients
@@ -36,7 +40,8 @@ def meaning(error: BaseException, host: str) -> RemoteError:
         ((clients.HTTPException, ConnectionError, EOFError), "its answer broke off", ""),
     ):
         if isinstance(error, kind):
-            return Broken(f"{host}: {what}", remedy)
+            made = Silent if kind is TimeoutError else Broken
+            return made(f"{host}: {what}", remedy)
     if isinstance(error, OSError) and error.strerror:
         return Broken(f"{host}: {error.strerror}"[:_MOST])
     return Broken(f"{host}: no usable answer ({type(error).__name__})")

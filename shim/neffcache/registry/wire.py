@@ -5,7 +5,7 @@ import weakref
 
 from neffcache.errors import RemoteError
 from neffcache.registry import proxies
-from neffcache.registry.broken import Broken, faults, meaning
+from neffcache.registry.broken import Broken, Silent, faults, meaning
 from neffcache.registry.request import Source, host_of, split
 
 # A small answer is read as a whole; more than this is none.
@@ -136,10 +136,10 @@ class Net:
             connection, used = self._take(origin)
             try:
                 return self._send(request, origin, target, connection)
-            except Broken:
+            except Broken as error:
                 connection.close()
                 # The server may have closed it for its age just now.
-                if not used or not request.again:
+                if not used or not request.again or isinstance(error, Silent):
                     raise
             except BaseException:
                 connection.close()
