@@ -9,8 +9,9 @@ from pathlib import Path
 from entries import key_of, make_store, put
 from faults.far import Far, encoded
 from hosts import Done, run_neffcache
-from neffcache import backlog, breaker, queue, remote
+from neffcache import backlog, breaker, locks, queue, remote
 from story.uploads import Uploads
+from waiting import until
 
 
 class Sending(Uploads):
@@ -52,6 +53,18 @@ class Sending(Uploads):
         """Have what waits tried in vain, once, to the end of the uploader: the reason."""
         (left,) = self.flush(None).left
         return left.reason
+
+    def kill_uploaders(self) -> None:
+        """As ever, and wait until their locks are gone, too: those outlive a command line."""
+        super().kill_uploaders()
+        for one in Path(self.store.path, "queue").iterdir():
+            until(lambda: self._is_free(one.name))  # noqa: B023
+
+    def _is_free(self, name: str) -> bool:
+        lock = locks.try_lock(queue.lock_path(self.store, name))
+        if lock is not None:
+            lock.release()
+        return lock is not None
 
     def neffcache(self, *argv: str) -> Done:
         """Run a command on this host."""

@@ -89,3 +89,22 @@ def test_a_server_that_is_missing_is_left_out_with_the_command_that_brings_it(
 
     with pytest.raises(Skipped, match="no server: none is not installed: as root, apt-get"):
         shared.get(start)
+
+
+def test_in_ci_a_missing_server_is_a_failure_unless_its_manager_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(tools.TOOLS, "none", tools.Tool(("no-such-program",), "apt", ("some",)))
+    monkeypatch.setattr(tools, "_UNREACHABLE", tmp_path / "apt.unreachable")
+    monkeypatch.setattr(tools, "wants_system", lambda: True)
+
+    @contextmanager
+    def start() -> Iterator[None]:
+        tools.programs("none")
+        yield
+
+    with pytest.raises(tools.MissingError):
+        shared.get(start)
+    (tmp_path / "apt.unreachable").touch()
+    with pytest.raises(Skipped, match="no server: none is not installed"):
+        shared.get(start)
