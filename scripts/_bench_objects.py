@@ -71,7 +71,9 @@ def rows(lab: Lab, quick: bool) -> Iterator[Figure]:
     need_space(lab.root, (6 * size.large_mb + 4 * size.entries) * MB)
     kinds = [places.s3, places.az, places.gs, places.oci] if size.all else [places.moto]
     for number, kind in enumerate(kinds):
-        parts = (large, small) if number else (large, small, capped, uploaded)
+        parts = (large, small, *((capped,) if kind is places.oci else ()))
+        if number == 0:
+            parts = (large, small, capped, uploaded)
         with ExitStack() as stack:
             try:
                 far = stack.enter_context(kind())
@@ -138,7 +140,8 @@ def capped(lab: Lab, far: Far, size: Size) -> Iterator[Figure]:
         helper = Download(lab, entry.key, seen.url, seen.environ, lab.root / "got")
         one = Curl(far.link(entry.tar)[0], lab.root / "curled", entry.size, proxy.url)
         ours, other = interleave([helper, one], min(size.rounds, 3), warm_up=0)
-    what = f"{size.capped_mb} MB entry, 20 MB/s a connection, fetch helper / one stream"
+    what = f"{size.capped_mb} MB entry from {far.kind}, 20 MB/s a connection"
+    what = f"{what}, fetch helper / one stream"
     yield figures.ratio("objects", what, ours, other, 1 / 3)
 
 

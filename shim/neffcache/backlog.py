@@ -10,7 +10,7 @@ from neffcache.store import local
 
 DEAD_LINE = "neffcache-dead 1"
 _LIMIT = 64 << 10
-_REASON = 300
+_REASON = 500
 _PAUSE = 0.05
 # An uploader that has just been started has not locked yet: do not start another meanwhile.
 _START = 2.0
@@ -175,10 +175,11 @@ def flush(
     deadline = time.monotonic() + (1e9 if timeout is None else timeout)
     before = _chosen(store, environ, remotes)
     for waiting in before:
+        # First: an uploader that fails with what it was started with is not to try again itself.
+        if waiting.failing or publishing.commits(waiting.remote):
+            queue.ask_flush(store, waiting.name, publishing.terms(environ))
         if waiting.failing:
             forget_failure(store, waiting.name)
-        if publishing.commits(waiting.remote):
-            queue.ask_flush(store, waiting.name, publishing.terms(environ))
     tried: dict[str, float] = {}
     while True:
         left = _of_then(_chosen(store, environ, remotes), before)

@@ -16,7 +16,7 @@ _JITTER = 0.25
 # A stamp further ahead than any we write comes from a clock that has been put back since.
 _FARTHEST = STATED + MOST * _JITTER + 5.0
 _LIMIT = 4096
-_REASON = 300
+_REASON = 500
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -32,6 +32,18 @@ def held(store: "Store", spec: "Spec", environ: "Mapping[bytes, bytes]") -> str:
     return _mark(store, remote.secret(spec, environ))
 
 
+def momentary(store: "Store", spec: "Spec", environ: "Mapping[bytes, bytes]") -> str:
+    """The same with what is renewed every hour or so: of a login that has run out another knows
+    nothing. Raises OSError."""
+    value = remote.secret_in(spec, environ)
+    if not spec.credential and spec.scheme in ("s3", "az"):
+        from neffcache.objects import lasting
+
+        passing = lasting.passing(spec.scheme, environ)
+        value = value + b"\0" + passing if passing else value
+    return _mark(store, value)
+
+
 def identity(spec: "Spec", mark: str) -> str:
     """32 hex digits for a remote as one credential sees it, whatever its mode."""
     text = f"{spec.text()}\n{mark}\n"

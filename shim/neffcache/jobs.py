@@ -137,10 +137,16 @@ def look(store: "Store", name: str) -> Queued:
 
 
 def try_again(store: "Store", destination: str) -> None:
-    """Have a destination that failed asked again at once, unless it said itself when to come."""
+    """Have a destination that failed asked again at once, unless it said itself when to come.
+
+    An uploader that goes on failing makes room for one of this job. Raises OSError.
+    """
     name = f"write-{destination}"
     stamp = breaker.read(f"{store.path}/{local.BREAKERS}/{name}")
     if stamp is not None and not stamp.reason.startswith(breaker.ASKED):
+        from neffcache import queue
+
+        queue.ask_flush(store, destination)
         breaker.clear(store, name)
 
 

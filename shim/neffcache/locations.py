@@ -27,9 +27,9 @@ class Malformed(Exception):
 def familiar(text: str) -> str:
     """A URL of ours for one that names the same place in the words of its cloud; else itself."""
     scheme, mark, rest = text.partition("://")
-    host, slash, path = rest.partition("/")
+    host, _, path = rest.partition("/")
     account = host.removesuffix(_AZURE)
-    if scheme in ("http", "https") and mark and slash and account not in (host, ""):
+    if scheme in ("http", "https") and mark and account not in (host, ""):
         return f"az://{account}/{path}"
     return text
 
@@ -48,8 +48,11 @@ def check(scheme: str, location: str, options: "dict[str, str]") -> str:
             raise Malformed(f"its {name} is neither 0 nor 1", f"write {name}=1 or leave it out")
     if "ca" in options and not unquote(options["ca"]).startswith("/"):
         raise Malformed("its ca is not an absolute path", "name a file of certificates (PEM)")
-    if not _NAME.issuperset(options.get("region", "")):
+    region = options.get("region", "-")
+    if not region or not _NAME.issuperset(region):
         raise Malformed("its region is not one", "write it like us-east-1")
+    if "mount" in options:
+        _check_repository("mount", unquote(options["mount"]))
     return _KINDS[scheme](location)
 
 
@@ -93,7 +96,8 @@ def _bucket(location: str) -> str:
     """`bucket[/prefix]`."""
     bucket, *parts = [part for part in location.split("/") if part] or [""]
     if location.startswith("/") or not _NAME.issuperset(bucket) or not 3 <= len(bucket) <= 222:
-        raise Malformed("its bucket's name is not one", "write it like s3://bucket/prefix")
+        remedy = "write it like s3://bucket/prefix or gs://bucket/prefix"
+        raise Malformed("its bucket's name is not one", remedy)
     _check_parts(parts)
     return "/".join([bucket, *parts])
 
@@ -117,11 +121,17 @@ def _registry(location: str) -> str:
         raise Malformed("its registry is not a host", "write oci://registry/repository")
     if ":" in repository or "@" in repository:
         raise Malformed("it holds a tag or digest", "leave that out: each key is a tag of its own")
-    if not repository or not all(_is_component(part) for part in repository.split("/")):
-        raise Malformed("its repository's name is not one", "write it in small letters and digits")
-    if len(repository) > _LONGEST_REPOSITORY:
-        raise Malformed("its repository's name is too long", "use at most 255 letters")
+    _check_repository("repository", repository)
     return f"{host}/{repository}"
+
+
+def _check_repository(what: str, name: str) -> None:
+    if not name:
+        raise Malformed(f"it names no {what}", "write oci://registry/repository")
+    if not all(_is_component(part) for part in name.split("/")):
+        raise Malformed(f"its {what}'s name is not one", "write it in small letters and digits")
+    if len(name) > _LONGEST_REPOSITORY:
+        raise Malformed(f"its {what}'s name is too long", "use at most 255 letters")
 
 
 def _is_component(text: str) -> bool:
@@ -139,12 +149,17 @@ def _check_parts(parts: "list[str]") -> None:
         raise Malformed("its path holds dots", "write the path out")
 
 
+def is_address(url: str) -> bool:
+    """Whether this holds no more than the scheme, host, port and path of a server."""
+    return _ADDRESS.issuperset(url.partition("://")[2])
+
+
 def check_address(name: str, url: str) -> None:
     """Raises Malformed unless it is that of a server, and nothing more."""
     scheme, mark, rest = url.partition("://")
     if scheme not in ("http", "https") or not mark or not rest.strip("/"):
         raise Malformed(f"its {name} is not an http:// or https:// address", f"correct {name}=")
-    if not _ADDRESS.issuperset(rest):
+    if not is_address(url):
         what = f"its {name} holds more than a host, a port and a path"
         raise Malformed(what, f"correct {name}=; a secret goes into a variable")
 

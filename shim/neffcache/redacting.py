@@ -41,14 +41,16 @@ def _shown_query(scheme: str, query: str) -> str:
     plain = COMMON + (SCHEMES[scheme][2] if scheme in SCHEMES else ())
     shown_pairs = []
     for pair in query.split("&"):
-        name, mark, value = pair.partition("=")
+        name, _, value = pair.partition("=")
         if name == "credential":
             fit = is_source(value)
         elif name == "mode":
             fit = value in MODES
         elif name in locations.ADDRESSES:
-            fit = "@" not in locations.unquote(value)
+            fit = locations.is_address(locations.unquote(value))
         else:
             fit = name in plain
-        shown_pairs.append(pair if fit else f"{name}=***" if mark else "***")
+        # What has no value, or only what base64 ends with, may be a secret itself.
+        hidden = f"{name}=***" if value.strip("=") else "***"
+        shown_pairs.append(pair if fit else hidden)
     return "&".join(shown_pairs)

@@ -223,7 +223,9 @@ def _options(text: str, query: str, known: "tuple[str, ...]") -> "dict[str, str]
             remedy = (
                 f"known are {', '.join(known)}; a secret goes into a variable: credential=env:NAME"
             )
-            _wrong(text, f"unknown option {name}", remedy)
+            # What has no value may be a secret itself, or the end of one.
+            shown_name = name if value.strip("=") else "***"
+            _wrong(text, f"unknown option {shown_name}", remedy)
         if name in found:
             _wrong(text, f"option {name} stands twice", "remove one of the two")
         found[name] = value

@@ -15,6 +15,7 @@ _ENDPOINTS = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
     "gs": ("STORAGE_EMULATOR_HOST",),
 }
+_CONNECTION = "AZURE_STORAGE_CONNECTION_STRING"
 _IGNORED = b"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 _MOST = 100  # letters of an id in a message: it may be anything
 
@@ -46,9 +47,7 @@ def specs(config: "Config", environ: "Mapping[bytes, bytes]") -> "list[Spec]":
         spec.origin = _origin(config)
         _bind(spec, environ)
     if config.config_json:
-        from neffcache import olive
-
-        container = olive.spec(config.config_json)
+        container = _container(config.config_json, environ)
         if container is not None and not any(remote.is_same(container, one) for one in found):
             found.append(container)
     for repo, origin in named:
@@ -117,6 +116,16 @@ def endpoint(environ: "Mapping[bytes, bytes]") -> str:
     return named or ENDPOINT
 
 
+def _container(path: str, environ: "Mapping[bytes, bytes]") -> "Spec | None":
+    """What a file of Olive's names; None where it switches its cache off."""
+    from neffcache import olive
+
+    container = olive.spec(path)
+    if container is not None:
+        _bind(container, environ)
+    return container
+
+
 def _named(environ: "Mapping[bytes, bytes]") -> "list[tuple[str, str]]":
     """(repository, where it is named) outside our own settings, in order."""
     found = []
@@ -135,10 +144,27 @@ def _bind(spec: "Spec", environ: "Mapping[bytes, bytes]") -> None:
         return
     if spec.scheme == "hf":
         spec.options["endpoint"] = endpoint(environ)
+    elif spec.scheme == "az":
+        _bind_account(spec, environ)
     elif spec.scheme in _ENDPOINTS:
         found = _store_endpoint(spec.scheme, environ)
         if found:
             spec.options["endpoint"] = found
+            if spec.scheme == "gs" and not spec.credential:
+                # An emulator is to see nobody's token, whoever sends there later.
+                spec.options.setdefault("anonymous", "1")
+
+
+def _bind_account(spec: "Spec", environ: "Mapping[bytes, bytes]") -> None:
+    """Where a connection string says that the account is, which nobody else may have then."""
+    unused = spec.credential or spec.options.get("anonymous") == "1"
+    if unused or not environ.get(_CONNECTION.encode()):
+        return
+    from neffcache.objects import azure
+
+    found = azure.address(spec.location.partition("/")[0], environ)
+    if found:
+        spec.options["endpoint"] = _checked(spec.scheme, _CONNECTION, found)
 
 
 def _store_endpoint(scheme: str, environ: "Mapping[bytes, bytes]") -> str:
@@ -158,7 +184,7 @@ def _checked(scheme: str, name: str, address: str) -> str:
     if scheme == "gs" and "://" not in address:
         address = f"http://{address}"
     try:
-        locations.check_address(name, address)
+        locations.check_address(name, locations.unquote(address))
     except locations.Malformed as found:
         remedy = f"set {name} like https://store.example.org or unset it"
         raise SettingError(found.problem, remedy) from None

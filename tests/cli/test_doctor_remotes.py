@@ -14,6 +14,8 @@ from faults import far as places
 from faults.far import Far
 from hosts import Host
 from servers.azurite import Azurite
+from servers.faulty import Faulty
+from servers.registry import Registry
 
 # What a server says to who may not.
 DENIED = {
@@ -141,3 +143,14 @@ def test_olives_remote_is_tried_too(host: Host, azurite: Azurite) -> None:
     row = look(host, "", NEFFCACHE_CONFIG_JSON=str(file), **azurite.environ)
     assert (row["level"], "takes writes" in row["line"]) == ("ok", True)
     assert f"named by {file} (cloud_cache_config)" in row["line"]
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_mirror_that_does_not_answer_is_told(host: Host, registry: Registry, up: bool) -> None:
+    with Faulty(registry.url) as mirror:
+        if not up:
+            mirror.fault(times=None, status=500)
+        row = look(host, f"{registry.remote()}?mirror={mirror.url}")
+    assert row["level"] == ("ok" if up else "warn")
+    assert ("answers, but not its mirror: " in row["line"]) is not up
+    assert ("takes writes" in row["line"]) is up

@@ -61,6 +61,7 @@ def test_they_come_in_order_with_mode_and_origin(host: Host) -> None:
     assert [line.split()[:2] for line in lines if line[:1].isdigit()] == [
         ["1", "file:///a"], ["2", "s3://bucket/x"], ["3", "oci://reg/team/neff"]
     ]  # fmt: skip
+    assert lines.count("     no failure known, nothing waits") == len(urls)  # with options, too
 
 
 @pytest.mark.usefixtures("store")

@@ -107,6 +107,14 @@ def test_a_wrong_password_is_no_absent_entry_and_not_shown(
         assert "not-this" not in str(caught.value)
 
 
+def test_a_registry_that_speaks_tls_is_told_to_who_does_not(
+    secure_registry: Registry, tmp_path: Path
+) -> None:
+    there = opened(f"{secure_registry.remote().partition('?')[0]}?plain=1", {})
+    with pytest.raises(RemoteError, match="it speaks TLS, and was asked without; take plain=1 out"):
+        there.fetch("neffcache/v1/ab/abc/entry", str(tmp_path / "into"), quiet)
+
+
 def test_an_unknown_authority_is_no_absent_entry(secure_registry: Registry, tmp_path: Path) -> None:
     other = tls.make(tmp_path / "other").authority
     url = f"{secure_registry.remote().partition('?')[0]}?ca={other}"

@@ -166,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             found = pattern.fullmatch(path)
             if found:
                 self._admit(found[1])
+                if pattern is _BLOB:  # which is there for any number of readers at once
+                    return method(found[1], found[2], body)
                 with self.peer.contents.guard:
                     return method(found[1], found[2], body)
         raise RefusalError(404, "UNSUPPORTED")
@@ -200,21 +202,23 @@ class _Handler(BaseHTTPRequestHandler):
         raise RefusalError(404, "BLOB_UNKNOWN")
 
     def _blob(self, name: str, digest: str, _body: bytes) -> None:
-        data = self.peer.contents.blob(name, digest)
+        with self.peer.contents.guard:
+            data = self.peer.contents.blob(name, digest)
         if self.peer.elsewhere and self.command == "GET":
             where = f"{self.peer.elsewhere}/objects/{digest}?sig=secret"
             return self._answer(307, b"", {"location": where})
         return self._content(data, {"docker-content-digest": digest})
 
     def _content(self, data: bytes, headers: dict[str, str]) -> None:
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("range", ""))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", ""))
         if not wanted or not self.peer.ranges:
             return self._answer(200, data, headers)
         start = int(wanted[1])
         if start >= len(data):
             raise RefusalError(416, "UNSUPPORTED")
-        told = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
-        return self._answer(206, data[start:], {**headers, **told})
+        part = data[start : int(wanted[2]) + 1 if wanted[2] else None]
+        told = {"content-range": f"bytes {start}-{start + len(part) - 1}/{len(data)}"}
+        return self._answer(206, part, {**headers, **told})
 
     def _manifest(self, name: str, reference: str, body: bytes) -> None:
         if self.command == "PUT":

@@ -159,15 +159,16 @@ class Exchange:
 
     def _give_back(self, answer: http.client.HTTPResponse) -> None:
         fault = self._fault
-        headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+        given = {name.lower(): value for name, value in answer.getheaders()}
+        headers = {name: value for name, value in given.items() if name not in _HOP}
         chunked = answer.length is None
         if chunked:
-            headers["Transfer-Encoding"] = "chunked"
+            headers["transfer-encoding"] = "chunked"
         elif fault.longer:
-            size = int(answer.headers.get("Content-Length", "0"))
-            headers["Content-Length"] = str(size + fault.longer)
+            headers["content-length"] = str(int(headers.get("content-length", "0")) + fault.longer)
             self._handler.close_connection = True
-        self._head(answer.status, answer.reason, {**headers, **fault.headers})
+        headers.update((name.lower(), value) for name, value in fault.headers.items())
+        self._head(answer.status, answer.reason, headers)
         _Body(self._listener, self._handler, fault, chunked).send(answer)
         if fault.cut is not None:
             self._end()

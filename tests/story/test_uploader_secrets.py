@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from entries import has, key_of
-from neffcache import backlog, queue
+from neffcache import backlog, jobs, queue
 from running import environ_of
+from servers.moto import Moto
 from story.uploads import Uploads
 from waiting import until
 
@@ -64,3 +67,49 @@ def test_without_the_credential_it_waits_and_tells_for_what(host: Uploads) -> No
     assert [one.reason for one in backlog.pending(host.store, {})] == ["env:TOK is not set"]
     assert backlog.flush(host.store, host.with_({"TOK": "x"})).sent == 1
     assert has(host.root("r"), KEY)
+
+
+def _variables(moto: Moto) -> dict[str, str]:
+    """Keys of a session: they are renewed, so what waits is not bound to them."""
+    return {**moto.environ, "AWS_SESSION_TOKEN": "session"}
+
+
+def _without_keys(moto: Moto) -> dict[str, str]:
+    return {name: text for name, text in moto.environ.items() if "KEY" not in name}
+
+
+def test_flush_sends_with_its_own_keys_what_an_uploader_without_fails_at(
+    host: Uploads, moto: Moto
+) -> None:
+    bucket = moto.bucket()
+    markers = host.enqueue("a", moto.remote(bucket), data=b"neff", **_variables(moto))
+    host.start(markers, **_without_keys(moto))
+    assert "no AWS credentials" in host.until_failed(markers[0])
+    done = backlog.flush(host.store, host.with_(_variables(moto)))
+    assert (done.sent, done.left) == (1, [])
+    assert moto.names(bucket)
+
+
+def test_a_job_sends_with_its_own_keys_what_an_uploader_without_fails_at(
+    host: Uploads, moto: Moto
+) -> None:
+    markers = host.enqueue("a", moto.remote(), data=b"neff", **_variables(moto))
+    host.start(markers, **_without_keys(moto))
+    host.until_failed(markers[0])
+    (before,) = host.uploaders()
+    jobs.try_again(host.store, markers[0].destination.name)
+    until(lambda: before not in host.uploaders())
+    host.start(markers, **_variables(moto))
+    host.until_empty()
+
+
+def test_an_uploader_that_does_well_stays_when_somebody_flushes(host: Uploads) -> None:
+    host.start(host.enqueue("a", host.url("r")))
+    host.until_empty()
+    (pid,) = host.uploaders()
+    os.kill(pid, signal.SIGSTOP)
+    marker = host.enqueue("b", host.url("r"))[0]
+    queue.ask_flush(host.store, marker.destination.name, "other terms")
+    os.kill(pid, signal.SIGCONT)
+    host.until_empty()
+    assert host.uploaders() == [pid]

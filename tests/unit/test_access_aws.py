@@ -80,6 +80,11 @@ def test_a_profile_that_is_in_no_file_is_told(home: Path) -> None:
         find(URL, home, AWS_PROFILE="gone")
 
 
+def test_half_a_pair_of_keys_is_told(home: Path) -> None:
+    with pytest.raises(RemoteError, match="AWS_SECRET_ACCESS_KEY is not; export both"):
+        find(URL, home, AWS_ACCESS_KEY_ID="AKIAEXAMPLE")
+
+
 def test_a_named_profile_without_keys_does_not_become_the_instance(
     home: Path, cloud: Cloud
 ) -> None:
@@ -188,8 +193,9 @@ def test_an_agent_that_refuses_is_told(home: Path, cloud: Cloud) -> None:
         find(URL, home, **agent(cloud, "wrong"))
 
 
-def test_an_agent_elsewhere_is_not_asked(home: Path) -> None:
-    uri = "http://agent.example/credentials"
+@pytest.mark.parametrize("host", ["agent.example", "127.example", "127.0.0.1.example", "127.1"])
+def test_an_agent_elsewhere_is_not_asked(home: Path, host: str) -> None:
+    uri = f"http://{host}/credentials"
     with pytest.raises(RemoteError, match="a host that no container agent has"):
         find(URL, home, AWS_CONTAINER_CREDENTIALS_FULL_URI=uri)
 

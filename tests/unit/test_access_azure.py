@@ -88,6 +88,14 @@ def test_a_connection_says_where_too(more: str, endpoint: str, tmp_path: Path) -
     assert find(URL, tmp_path, AZURE_STORAGE_CONNECTION_STRING=text).endpoint == endpoint
 
 
+def test_a_signature_in_the_address_of_a_connection_is_refused(tmp_path: Path) -> None:
+    """The address is shown in messages."""
+    text = f"{CONNECTION};BlobEndpoint=https://account.blob.core.windows.net?{SIGNATURE}"
+    with pytest.raises(RemoteError, match="BlobEndpoint") as caught:
+        find(f"{URL}?credential=env:TOK", tmp_path, TOK=text)
+    assert "abc%2F" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "text",
     ["AccountName=account", f"AccountName=other;AccountKey={KEY}", "UseDevelopmentStorage=true"],

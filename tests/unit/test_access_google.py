@@ -192,6 +192,15 @@ def test_an_emulator_asks_for_nobody(named: str, tmp_path: Path) -> None:
     assert (found.identity, found.endpoint) == ("anonymous", "http://127.0.0.1:1")
 
 
+def test_an_emulator_never_sees_the_token_of_a_login(tmp_path: Path, cloud: Cloud) -> None:
+    path = write(tmp_path / "login", login(cloud))
+    found = find(
+        URL, tmp_path, STORAGE_EMULATOR_HOST="127.0.0.1:1", GOOGLE_APPLICATION_CREDENTIALS=path
+    )
+    assert found.identity == "anonymous"
+    assert cloud.asked == []
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -209,8 +218,13 @@ def test_a_file_of_another_kind_is_told(text: str, message: str, tmp_path: Path)
     assert HIDDEN not in str(caught.value)
 
 
+def test_a_variable_that_holds_a_path_is_told_what_belongs_there(tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match=r"env:K holds no credentials of Google; .*JSON itself"):
+        find(f"{URL}?credential=env:K", tmp_path, K="/etc/key.json")
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, cloud: Cloud) -> None:
-    with pytest.raises(RemoteError, match="file of GOOGLE_APPLICATION_CREDENTIALS cannot be read"):
+    with pytest.raises(RemoteError, match=r"CREDENTIALS cannot be read .*; correct where"):
         find(URL, tmp_path, **cloud.pins(), GOOGLE_APPLICATION_CREDENTIALS="/gone")
     assert cloud.asked == []
 

@@ -80,6 +80,38 @@ def test_a_published_entry_comes_back(root: Path, opened: FileRemote, tmp_path: 
     bundle.close()
 
 
+def test_the_bundle_of_another_key_is_not_believed_whatever_the_record_says(
+    root: Path, opened: FileRemote, tmp_path: Path
+) -> None:
+    """A record with a digest of a whole bundle, but of the other key's."""
+    publish(root, KEY, DATA)
+    other = tmp_path / "other.tar"
+    write_bundle(other, OTHER, DATA)
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    record = bundles.fetch_record(opened, KEY, str(tmp_path / "into"))
+    assert record is not None
+    record.digest, record.size = digest, other.stat().st_size
+    (root / bundles.tar_name(KEY, digest)).write_bytes(other.read_bytes())
+    with pytest.raises(EntryError):
+        bundles.fetch_bundle(opened, record, str(tmp_path / "into"), lambda _count: None)
+
+
+def test_a_manifest_that_was_damaged_before_it_was_sent_is_not_believed(
+    root: Path, opened: FileRemote, tmp_path: Path
+) -> None:
+    """No restore looks at it: whoever fetches it does."""
+    publish(root, KEY, DATA)
+    record = bundles.fetch_record(opened, KEY, str(tmp_path / "into"))
+    assert record is not None
+    (path,) = (root / bundles.record_name(KEY)).parent.glob("*.tar")
+    data = bytearray(path.read_bytes())
+    data[record.index.manifest_offset] ^= 1
+    record.digest = hashlib.sha256(data).hexdigest()
+    (root / bundles.tar_name(KEY, record.digest)).write_bytes(data)
+    with pytest.raises(EntryError, match="manifest"):
+        bundles.fetch_bundle(opened, record, str(tmp_path / "into"), lambda _count: None)
+
+
 def test_absent_is_absent(opened: FileRemote, tmp_path: Path) -> None:
     assert not fetch(opened, tmp_path / "into")
 

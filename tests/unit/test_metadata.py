@@ -55,6 +55,18 @@ def test_who_does_not_speak_http_gives_no_usable_answer() -> None:
         metadata.ask(url, 5)
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("body", [None, b"{}"])
+def test_a_secret_goes_to_nobody_who_says_that_its_server_has_moved(
+    cloud: Cloud, status: int, body: bytes | None
+) -> None:
+    cloud.instead["/here"] = Said(status, "", {"Location": f"{cloud.url}/there"})
+    bearer = {"authorization": "Bearer secret"}
+    assert metadata.send(f"{cloud.url}/here", body, bearer, 5).status == status
+    assert metadata.ask(f"{cloud.url}/here", 5, bearer).status == status
+    assert [one.path for one in cloud.asked] == ["/here", "/here"]
+
+
 def test_metadata_are_asked_past_the_proxy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     cloud.instead["/x"] = Said(200, "here")

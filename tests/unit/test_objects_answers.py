@@ -115,6 +115,21 @@ def test_who_may_not_write_is_told_which_right_is_missing(
     assert right in str(found)
 
 
+@pytest.mark.parametrize(
+    ("identity", "remedy"),
+    [
+        ("anonymous", "take anonymous=1 out"),
+        ("SAS token of acct", "with the right to read"),
+        ("account key of acct", "copy its key anew"),
+        ("managed identity via 169.254.169.254", "Storage Blob Data Reader"),
+    ],
+)
+def test_the_remedy_is_for_who_we_are(identity: str, remedy: str) -> None:
+    place = Place("az", "cache", "acct.blob.core.windows.net", identity)
+    found = answers.raised(place, answered(403, "AuthorizationFailure"))
+    assert remedy in str(found)
+
+
 def test_who_may_not_read_is_told_that_listing_is_needed_to_see_absence() -> None:
     found = meaning(answered(403, "AccessDenied"))
     assert type(found) is failures.Unreadable

@@ -64,6 +64,16 @@ def test_through_a_proxy_an_object_comes_as_a_whole(bucket: Bucket) -> None:
     assert len(bucket.proxy.requests()) == 1
 
 
+def test_what_a_cache_may_keep_comes_as_a_whole(bucket: Bucket) -> None:
+    """nginx takes the range out of a request, which is signed with it."""
+    data = os.urandom(SIZE)
+    bucket.put(NAME, data)
+    opened = bucket.open(options="&public=1")
+    assert opened.fetch(NAME, str(bucket.into), quiet)
+    assert bucket.into.read_bytes() == data
+    assert len(bucket.proxy.requests()) == 1
+
+
 def test_where_no_proxy_stands_before_it_ranges_are_used(bucket: Bucket) -> None:
     bucket.put(NAME, bytes(SIZE))
     opened = bucket.open(http_proxy="http://127.0.0.1:9", no_proxy="localhost, 127.0.0.1")

@@ -140,6 +140,19 @@ def test_an_outage_for_one_secret_is_none_for_another(store: Store, tmp_path: Pa
         assert asked.notes == [note]
 
 
+def test_an_outage_for_a_session_that_ended_is_none_for_the_next(
+    store: Store, tmp_path: Path
+) -> None:
+    bucket = "s3://acme?endpoint=http://127.0.0.1:1"
+    keys = {b"AWS_ACCESS_KEY_ID": b"ASIA1", b"AWS_SECRET_ACCESS_KEY": b"x"}
+    notes = []
+    for token in (b"1", b"1", b"2"):
+        asked = Asked(store, tmp_path, environ={**keys, b"AWS_SESSION_TOKEN": token})
+        asked.fetch(bucket)
+        notes += asked.notes
+    assert notes == ["remote_failed", "remote_skipped", "remote_failed"]
+
+
 def test_readonly_keeps_nothing(store: Store, url: str, tmp_path: Path) -> None:
     asked = Asked(store, tmp_path, settings(readonly="1", remote_timeout="20"))
     assert asked.fetch(url) == DATA

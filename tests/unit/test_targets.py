@@ -212,6 +212,66 @@ def test_a_bucket_is_bound_to_the_store_that_holds_here(
     assert remote.parse(spec.text()).text() == spec.text()
 
 
+_ACCOUNT = "AccountName=acme;AccountKey=aHVudGVyMg=="
+_ELSEWHERE = "https://acme.blob.core.chinacloudapi.cn"
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "endpoint"),
+    [
+        ("az://acme/n", f"{_ACCOUNT};EndpointSuffix=core.chinacloudapi.cn", _ELSEWHERE),
+        (
+            "az://acme/n",
+            f"{_ACCOUNT};BlobEndpoint=http://127.0.0.1:9/acme/",
+            "http://127.0.0.1:9/acme",
+        ),
+        ("az://acme/n", _ACCOUNT, ""),
+        ("az://other/n", f"{_ACCOUNT};BlobEndpoint=https://a.b", ""),
+        ("az://acme/n?credential=env:X", f"{_ACCOUNT};BlobEndpoint=https://a.b", ""),
+        ("az://acme/n?anonymous=1", f"{_ACCOUNT};BlobEndpoint=https://a.b", ""),
+        ("az://acme/n?endpoint=https://c.d", f"{_ACCOUNT};BlobEndpoint=https://a.b", "https://c.d"),
+    ],
+)
+def test_a_container_is_bound_to_the_account_of_the_connection_that_holds_here(
+    place: Place, url: str, text: str, endpoint: str
+) -> None:
+    """Or what waits would go to whoever has that name in the public cloud."""
+    place.set(NEFFCACHE_REMOTES=url, AZURE_STORAGE_CONNECTION_STRING=text)
+    (spec,) = place.specs()
+    assert spec.options.get("endpoint", "") == endpoint
+    assert "aHVudGVyMg" not in spec.text()
+
+
+def test_a_signature_in_the_address_of_a_connection_is_not_repeated(place: Place) -> None:
+    text = f"{_ACCOUNT};BlobEndpoint=https://a.b?sv=1&sig=hunter2"
+    place.set(NEFFCACHE_REMOTES="az://acme/n", AZURE_STORAGE_CONNECTION_STRING=text)
+    with pytest.raises(SettingError, match="AZURE_STORAGE_CONNECTION_STRING") as caught:
+        place.specs()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_olives_container_is_bound_to_it_too(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "olive.json"
+    file.write_text(
+        '{"account_url": "https://acme.blob.core.windows.net", "container_name": "n", '
+        '"enable_cloud_cache": true}'
+    )
+    text = f"{_ACCOUNT};BlobEndpoint=https://a.b"
+    place.set(NEFFCACHE_CONFIG_JSON=str(file), AZURE_STORAGE_CONNECTION_STRING=text)
+    (spec,) = place.specs()
+    assert spec.options["endpoint"] == "https://a.b"
+
+
+@pytest.mark.parametrize(("more", "anonymous"), [("", "1"), ("?credential=env:X", "")])
+def test_an_emulator_gets_nobodys_token_unless_it_is_named(
+    place: Place, more: str, anonymous: str
+) -> None:
+    """Whoever sends later may be logged in, and the emulator another host without TLS."""
+    place.set(NEFFCACHE_REMOTES=f"gs://acme/n{more}", STORAGE_EMULATOR_HOST="10.0.0.5:4443")
+    (spec,) = place.specs()
+    assert remote.parse(spec.text()).options.get("anonymous", "") == anonymous
+
+
 def test_a_malformed_address_of_a_store_is_named_and_no_secret_repeated(place: Place) -> None:
     place.set(NEFFCACHE_REMOTES="s3://acme/n", AWS_ENDPOINT_URL="https://me:hunter2@a.b")
     with pytest.raises(SettingError, match="AWS_ENDPOINT_URL") as caught:

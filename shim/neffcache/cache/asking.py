@@ -12,7 +12,7 @@ SILENT = "silent for "
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from neffcache.breaker import Permit
     from neffcache.journal import Record
@@ -138,14 +138,19 @@ class Asking:
         return True
 
     def _breaker_name(self, spec: "Spec") -> str:
-        return "read-" + self._identity(spec)
+        return "read-" + self._seen(spec, credentials.momentary)
 
     def _identity(self, spec: "Spec") -> str:
         """The remote as this credential sees it."""
+        return self._seen(spec, credentials.fingerprint)
+
+    def _seen(
+        self, spec: "Spec", mark_of: "Callable[[Store, Spec, Mapping[bytes, bytes]], str]"
+    ) -> str:
         mark = ""
         if self._store is not None:
             try:
-                mark = credentials.fingerprint(self._store, spec, self._environ)
+                mark = mark_of(self._store, spec, self._environ)
             except OSError:
                 pass  # no stamps can be written either
         return credentials.identity(spec, mark)

@@ -31,14 +31,22 @@ class _Watch:
     def __init__(self, size: int, seconds: float) -> None:
         self._size = size
         self._seconds = seconds
+        self._first = size
         self._started = time.monotonic()
         self._pulse = reports.Pulse()
 
     def __call__(self, count: int) -> None:
         self._pulse.beat()
-        spent = time.monotonic() - self._started
+        now = time.monotonic()
+        if not count:
+            if now - self._started > max(self._seconds, _FAIR):
+                raise _Slow(f"nothing came in {now - self._started:.1f} s")
+            return
+        if count < self._first:  # how long the first byte took says nothing of the others
+            self._first, self._started = count, now
+        spent, came = now - self._started, count - self._first
         left = self._size - count
-        if spent >= _FAIR and left * spent > self._seconds * max(count, 1):
+        if spent >= _FAIR and left * spent > self._seconds * max(came, 1):
             raise _Slow(f"{left} bytes left after {count} in {spent:.1f} s")
 
 

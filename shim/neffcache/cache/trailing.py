@@ -6,6 +6,8 @@ from neffcache import files
 
 # Less is hashed in one go when it is there: a thread costs more.
 _LARGE = 8 << 20
+# To wake a thread for less costs more than that it begins late.
+_STEP = 4 << 20
 # How often whoever waits for the end is told that it is being worked on.
 _TICK = 0.1
 
@@ -75,7 +77,7 @@ class _Behind:
         self._path = path
         self._fd = files.open_read(path)
         self._made = files.new_hash(size)
-        self._at = 0
+        self._at = self._told = 0
         self._ended = False
         self._problem: OSError | None = None
         self._goals: SimpleQueue[int] = SimpleQueue()
@@ -84,7 +86,9 @@ class _Behind:
 
     def go(self, count: int) -> None:
         """Up to here the bytes stay as they are."""
-        self._goals.put(count)
+        if count - self._told >= _STEP:
+            self._told = count
+            self._goals.put(count)
 
     def finish(self, tick: "Callable[[], None]") -> "tuple[int, str] | None":
         """(bytes, SHA-256); None when another file stands at the path now."""

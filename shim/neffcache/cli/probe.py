@@ -52,6 +52,8 @@ def _try(url: str, mode: str) -> tuple[str, str]:
         started = time.monotonic()
         _look_up(made)
         reports.send("fact latency", f"{time.monotonic() - started:.6f}")
+        if why := getattr(made, "fault_of_mirror", str)():
+            reports.send("fact mirror", why)
     if spec.writes:
         reports.send("busy", "write")
         try:

@@ -23,6 +23,7 @@ EXAMPLE = "neffcache remotes --json | jq '.remotes[].waiting'"
 # How a remote stands to a side: it may not be asked; nothing speaks against it; it failed; it
 # cannot be asked from here, as something is missing here.
 OFF, FINE, FAILING, BLOCKED = "off", "fine", "failing", "blocked"
+_LONGEST = 700  # a reason with its remedy, and what stands before it
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def _sides(spec: Spec, store: Store | None, world: World) -> tuple[Side, Side]:
     except OSError as error:
         made = Side(BLOCKED, f"the local store cannot be written ({error.strerror})")
         return made, made
-    identity = credentials.identity(spec, destination.fingerprint)
+    mark = credentials.momentary(store, spec, world.environ)
+    identity = credentials.identity(spec, mark)
     lacking = blocked or queue.why_not(store, destination, world.environ)
     return (
         Side(BLOCKED, blocked) if blocked else _stamped(store, f"read-{identity}"),
@@ -196,7 +198,7 @@ def _lines(rows: list[Row]) -> list[str]:
     )
     lines = ["asked in this order; nobody is asked now (`neffcache doctor` does)", ""]
     for head, row in zip(heads, rows, strict=True):
-        lines += [head, *(f"     {text.short(line, 300)}" for line in _details(row))]
+        lines += [head, *(f"     {text.short(line, _LONGEST)}" for line in _details(row))]
     return lines
 
 
@@ -211,12 +213,13 @@ def _details(row: Row) -> list[str]:
     lines = [", ".join(options)] if options else []
     sides = {"reading": row.reads, "writing": row.writes}
     known = {word: side for word, side in sides.items() if side.state not in (OFF, FINE)}
-    lines += [f"{word}: {side.words()}" for word, side in known.items()]
-    return [*lines, *row.backlog.lines()] or ["no failure known, nothing waits"]
+    states = [f"{word}: {side.words()}" for word, side in known.items()]
+    states += row.backlog.lines()
+    return [*lines, *(states or ["no failure known, nothing waits"])]
 
 
 def _others(others: dict[str, Backlog]) -> list[str]:
     """Places that something waits for and that nobody names any more."""
     lines = [f"{name}: {line}" for name, made in others.items() for line in made.lines()]
     head = ["", "not among the remotes now (`neffcache flush --drop` sets aside what waits)"]
-    return [*head, *(f"     {text.short(line, 300)}" for line in lines)] if lines else []
+    return [*head, *(f"     {text.short(line, _LONGEST)}" for line in lines)] if lines else []

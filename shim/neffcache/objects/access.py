@@ -215,7 +215,8 @@ def read(path: str, what: str) -> str:
     try:
         text = files.read(path, _LIMIT).decode("utf-8", "replace").strip()
     except OSError as error:
-        raise RemoteError(f"{what} cannot be read ({error.strerror})") from None
+        remedy = "correct where it is said to be, or who may read it"
+        raise RemoteError(f"{what} cannot be read ({error.strerror})", remedy) from None
     if not text:
-        raise RemoteError(f"{what} is empty")
+        raise RemoteError(f"{what} is empty", "write it anew, or log in anew")
     return text

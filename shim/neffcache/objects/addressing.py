@@ -85,6 +85,11 @@ def certificates(spec: "Spec", environ: "Mapping[bytes, bytes]") -> bytes:
     return made
 
 
+def is_public(spec: "Spec") -> bool:
+    """Whether caches on the way may keep bundles."""
+    return spec.options.get("public") == "1"
+
+
 def is_proxied(endpoint: str, environ: "Mapping[bytes, bytes]") -> bool:
     """Whether requests to a server go through a proxy."""
     scheme, _, rest = endpoint.partition("://")

@@ -10,6 +10,9 @@ _LONGEST_CODE = 64
 # What it says below that line repeats headers and whole bodies.
 _DEBUG = "\n\nDebug source:"
 _RANGE = 416
+# What it raises for 409 and 412, whatever was asked; who says so of more than the object.
+_UNMET = ("AlreadyExistsError", "PreconditionError")
+_OF_MORE = ("Account", "Bucket", "Container")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,21 +31,22 @@ class Changed(RemoteError):
     """The object is not the one any more whose first part was read. Caught in the reading."""
 
 
-def raised(place: "Place", error: BaseException, writing: bool = False) -> BaseException:
+def raised(
+    place: "Place", error: BaseException, writing: bool = False, bound: bool = False
+) -> BaseException:
     """What to raise for an exception of the library; what is none of its own is given back.
 
     Args:
         writing: whether something was to be changed there.
+        bound: whether the request had a condition: to create, or of one version of the object.
     """
-    name = type(error).__name__
-    if name == "AlreadyExistsError":
-        return Stands()
-    if name == "PreconditionError":
-        return Changed("it has become another object while it was read")
     if not is_of_library(error):
         return error
     text = str(error)
     status, code = answer(text)
+    unmet = type(error).__name__ in _UNMET and not code.startswith(_OF_MORE)
+    if unmet and bound:  # without a condition it is an answer like any other
+        return Stands() if writing else Changed("it has become another object while it was read")
     if not status:
         return failures.broken(place, text)
     if status == 404 and _is_absence(text, code) and not writing:

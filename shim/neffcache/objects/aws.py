@@ -42,6 +42,9 @@ def _who(spec: "Spec", environ: "Mapping[bytes, bytes]") -> Access:
     name, secret = value(environ, "AWS_ACCESS_KEY_ID"), value(environ, "AWS_SECRET_ACCESS_KEY")
     if name and secret:
         return keys(name, secret, value(environ, "AWS_SESSION_TOKEN"))
+    if name:
+        what = "AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not"
+        raise RemoteError(what, "export both, or none of them")
     return _of_tools(spec, environ)
 
 

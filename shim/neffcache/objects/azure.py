@@ -1,5 +1,6 @@
 """World: who we are at Azure Blob: keys, signatures, identities, in the order of Azure's tools."""
 
+from neffcache import locations
 from neffcache.errors import RemoteError
 from neffcache.objects import access, entra
 from neffcache.objects.access import Access, Provider, value
@@ -56,6 +57,13 @@ def of_text(text: str, account: str, source: str) -> Access:
     return _by(f"account key of {account}", access_key=text)
 
 
+def address(account: str, environ: "Mapping[bytes, bytes]") -> str:
+    """Where the variable with a connection string says that an account is; "": it does not."""
+    parts = _parts(value(environ, _CONNECTION))
+    named = parts.get("accountname", account)
+    return _endpoint(parts, account) if parts and named == account else ""
+
+
 def _by(identity: str, **credential: str) -> Access:
     return Access(identity, {}, access.fixed(**credential))
 
@@ -76,6 +84,9 @@ def _of_connection(text: str, account: str, source: str) -> Access:
         )
     made = of_text(key or "?" + signature.lstrip("?"), account, source)
     made.endpoint = _endpoint(parts, account)
+    if not locations.is_address(made.endpoint):  # what it holds besides would be shown with it
+        what = f"{source}: its BlobEndpoint holds more than a host, a port and a path"
+        raise RemoteError(what, "put the signature into SharedAccessSignature")
     return made
 
 

@@ -33,7 +33,8 @@ class Client:
         place: the bucket, for messages.
         identity: who we are there.
         patience: seconds of silence after which a request is given up.
-        proxied: whether a proxy stands before it: one that keeps objects keeps whole ones.
+        proxied: whether a proxy or cache may stand before it: one that keeps objects asks for
+            whole ones, whatever part is wanted, and so without a header that was signed.
     """
 
     def __init__(self, spec: "Spec", environ: "Mapping[bytes, bytes]") -> None:
@@ -51,12 +52,10 @@ class Client:
         self.patience = config.load(environ).remote_timeout
         self._endpoint = addressing.endpoint_of(spec, self._access, bucket)
         host = self._endpoint.partition("://")[2].partition("/")[0]
-        self.place = Place(spec.scheme, bucket, host)
+        self.place = Place(spec.scheme, bucket, host, self._access.identity)
         self.identity = self._access.identity
-        self.proxied = addressing.is_proxied(self._endpoint, environ)
+        self.proxied = addressing.is_proxied(self._endpoint, environ) or addressing.is_public(spec)
         self._stores: dict[bool, Any] = {}
-        self._opening = threading.Lock()
-        self._large = threading.Lock()
         self._opening = threading.Lock()
         self._large = threading.Lock()
 
@@ -70,7 +69,8 @@ class Client:
 
         ask: Any = obstore.get
         store = self._store(writing=False)
-        return self.call(lambda: ask(store, self._prefix + name, options=options))
+        bound = "if_match" in options
+        return self.call(lambda: ask(store, self._prefix + name, options=options), bound=bound)
 
     def head(self, name: str) -> int:
         """The size of an object."""
@@ -91,7 +91,8 @@ class Client:
         # Whatever the library's types say: bodies and options are those named above.
         send: Any = obstore.put
         store = self._store(writing=True)
-        self.call(lambda: send(store, self._prefix + name, body, **options), writing=True)
+        bound = options.get("mode") == "create"
+        self.call(lambda: send(store, self._prefix + name, body, **options), True, bound)
 
     @contextmanager
     def large(self, tick: "Callable[[], None]") -> "Iterator[None]":
@@ -107,13 +108,19 @@ class Client:
         finally:
             self._large.release()
 
-    def call(self, request: "Callable[[], Made]", writing: bool = False) -> "Made":
-        """What a call of the library gives; its exceptions become ours, without their texts."""
+    def call(
+        self, request: "Callable[[], Made]", writing: bool = False, bound: bool = False
+    ) -> "Made":
+        """What a call of the library gives; its exceptions become ours, without their texts.
+
+        Args:
+            writing, bound: see `answers.raised`.
+        """
         forking.check()
         try:
             return request()
         except Exception as error:
-            made = answers.raised(self.place, error, writing)
+            made = answers.raised(self.place, error, writing, bound)
             if made is error:
                 raise
             answered = answers.answer(str(error))[0]

@@ -43,6 +43,9 @@ _RIGHTS = {
     "gs": ("storage.objects.get and storage.objects.list", "storage.objects.create"),
 }  # fmt: skip
 
+# How an identity begins that no role can be given to.
+_SAS, _ACCOUNT_KEY = "SAS token", "account key"
+
 
 class Unreadable(RemoteError):
     """We may not look there. Caught where somebody only writes."""
@@ -53,14 +56,16 @@ class Place:
 
     Attributes:
         scheme: s3, az or gs; bucket: its name; host: that answers for it.
+        identity: who we are there, as `Access` names it.
     """
 
-    __slots__ = ("bucket", "host", "scheme")
+    __slots__ = ("bucket", "host", "identity", "scheme")
 
-    def __init__(self, scheme: str, bucket: str, host: str) -> None:
+    def __init__(self, scheme: str, bucket: str, host: str, identity: str = "") -> None:
         self.scheme = scheme
         self.bucket = bucket
         self.host = host
+        self.identity = identity
 
 
 def failure(place: Place, status: int, code: str, writing: bool) -> RemoteError:
@@ -140,9 +145,21 @@ def _no_bucket(place: Place, writing: bool) -> RemoteError:
 
 
 def _forbidden(place: Place, told: str, writing: bool) -> RemoteError:
-    right = _RIGHTS[place.scheme][1 if writing else 0]
     kind = RefusedError if writing else Unreadable
-    return kind(f"{place.bucket}: not permitted ({told})", f"we need {right}")
+    return kind(f"{place.bucket}: not permitted ({told})", _permission(place, writing))
+
+
+def _permission(place: Place, writing: bool) -> str:
+    """The remedy where somebody lacks a right: by what stands for them there."""
+    if place.identity == "anonymous":
+        return "only a public one answers that: take anonymous=1 out, or open it"
+    if place.identity.startswith(_SAS):
+        letters = "create and write (cw)" if writing else "read (r)"
+        return f"the SAS token has to hold still, for this container, with the right to {letters}"
+    right = _RIGHTS[place.scheme][1 if writing else 0]
+    if place.identity.startswith(_ACCOUNT_KEY):
+        return f"copy its key anew and look at the account's firewall, or log in with {right}"
+    return f"we need {right}"
 
 
 def _by_status(place: Place, status: int, told: str, writing: bool) -> RemoteError:

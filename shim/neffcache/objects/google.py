@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def find(spec: "Spec", environ: "Mapping[bytes, bytes]") -> Access:
     """See `access.find`."""
     emulator = _emulator(environ)
-    made = _named(spec, environ)
+    # It knows nobody, and is to see nobody's token: that it is asked for, the URL has to say.
+    unnamed = emulator and not spec.credential and not access.endpoint(spec)
+    made = None if unnamed else _named(spec, environ)
     if made is None:
         made = Access("anonymous", {"skip_signature": True}) if emulator else _of_machine(environ)
     made.endpoint = access.endpoint(spec) or emulator
@@ -75,7 +77,8 @@ def of_text(text: str, source: str, seconds: float, ca: str) -> Access:
     if asked := _of_servers(told, seconds, ca):
         return Access(asked.identity, {}, Provider(asked, asked()))
     if not isinstance(kind, str) or not kind.replace("_", "").isalnum():
-        raise RemoteError(f"{source} holds no credentials of Google", f"run {_LOGIN}")
+        remedy = f"it has to hold a service account's JSON itself, else run {_LOGIN}"
+        raise RemoteError(f"{source} holds no credentials of Google", remedy)
     raise RemoteError(
         f"{source} is of the kind {kind}, of which neffcache knows nothing",
         "use a service account's key, a login or the machine's service account",

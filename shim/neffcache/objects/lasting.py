@@ -8,6 +8,14 @@ NAMES = {
     "az": "AZURE_STORAGE_ACCOUNT_KEY or AZURE_CLIENT_ID",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
 }
+_PASSING = {
+    "s3": (b"AWS_ACCESS_KEY_ID", b"AWS_SECRET_ACCESS_KEY", b"AWS_SESSION_TOKEN"),
+    "az": (
+        b"AZURE_STORAGE_CONNECTION_STRING",
+        b"AZURE_STORAGE_SAS_TOKEN",
+        b"AZURE_STORAGE_SAS_KEY",
+    ),
+}
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +38,16 @@ def secret(scheme: str, environ: "Mapping[bytes, bytes]") -> bytes:
     if scheme == "az":
         return _of_azure(environ)
     return _first(environ, b"GOOGLE_SERVICE_ACCOUNT_KEY", b"GOOGLE_APPLICATION_CREDENTIALS")
+
+
+def passing(scheme: str, environ: "Mapping[bytes, bytes]") -> bytes:
+    """What is made anew again and again: tells one login from the next, but no user from another.
+
+    Args:
+        scheme: s3 or az.
+    """
+    found = (name + b"=" + environ[name] for name in _PASSING[scheme] if environ.get(name))
+    return b"\n".join(found)
 
 
 def _of_azure(environ: "Mapping[bytes, bytes]") -> bytes:

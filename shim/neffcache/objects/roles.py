@@ -225,7 +225,9 @@ def _is_trusted(url: str) -> bool:
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if url.startswith("https://"):
         return True
-    local = name in ("localhost", "[::1]") or name.startswith("127.")
+    parts = name.split(".")  # not those of a name that begins like a number
+    number = len(parts) == 4 and parts[0] == "127" and all(part.isdigit() for part in parts)
+    local = name in ("localhost", "[::1]") or number
     return url.startswith("http://") and (local or name in _CONTAINERS)
 
 

@@ -70,8 +70,17 @@ def failure(told: Told, place: str, writing: bool = False) -> RemoteError:
         return _forbidden(f"{place}: not permitted ({status}){said}", writing)
     if status == 404:
         return _not_there(told, place, writing)
+    return _odd(told, place, said)
+
+
+def _odd(told: Told, place: str, said: str) -> RemoteError:
+    status = told.status
     if 300 <= status < 400:
         return RemoteError(f"{place}: redirected ({status}) where that makes no sense")
+    # In the words of Go's server or nginx, which read plain HTTP on such a port.
+    if status == 400 and b"https" in told.body.lower() and not said:
+        what = f"{place}: it speaks TLS, and was asked without"
+        return RemoteError(what, "take plain=1 out; a registry on this host needs ca= or plain=0")
     return RemoteError(f"{place}: the registry answered {status}{said}")
 
 

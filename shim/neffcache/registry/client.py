@@ -87,7 +87,13 @@ class Client:
         # There is one whose 416 states a body that never comes.
         body = b"" if reply.status == 416 else reply.body()
         reply.close()
-        return Told(reply.status, reply.headers, body)
+        return Told(reply.status, reply.headers, self.hidden(body) if reply.status >= 400 else body)
+
+    def hidden(self, said: bytes) -> bytes:
+        """What the registry says of a failure, less our secrets, should it repeat them."""
+        if self._token is not None:
+            said = login.hide(said, self._token.text.partition(" ")[2])
+        return self._login.hide(said) if self._login is not None else said
 
     def shown(self) -> str:
         """Registry and repository, for messages."""

@@ -1,18 +1,24 @@
 """World: a blob of a registry into a file: resumed where it broke off, held against its digest."""
 
 import posix
+import time
 
 from neffcache import files
 from neffcache.errors import RemoteError
 from neffcache.registry import answers
 from neffcache.registry.answers import Told
 from neffcache.registry.broken import Broken
+from neffcache.registry.ranges import Ranges, insist
 from neffcache.registry.request import Request
 
 # Written while it is still in the processor's cache.
 _PIECE = files.CHUNK
-# So often it is gone on with while nothing more comes.
-_MOST_VAIN = 2
+# From here on several connections may be quicker than one, and are unless that one brings
+# as much per second already: then what counts is what this machine can do.
+LARGE, QUICK = 32 << 20, 400 << 20
+MOST = 1 << 40
+# How long (s) its speed is looked at; how often whoever brings nothing itself looks.
+_SPAN = 0.1
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +36,11 @@ class Download:
         done: bytes that stand there, from its beginning.
     """
 
-    __slots__ = ("_buffer", "_fd", "digest", "done", "path", "progress")
+    __slots__ = ("_alone", "_buffer", "_fd", "digest", "done", "path", "progress")
 
     def __init__(self, path: str, digest: str, progress: "Progress") -> None:
         self._fd = -1
+        self._alone = False
         self._buffer = memoryview(bytearray(_PIECE))
         self.path = path
         self.digest = digest
@@ -51,15 +58,8 @@ class Download:
         Raises:
             RemoteError: that place fails; OSError: the file; whatever the progress raises.
         """
-        vain = 0
-        while True:
-            before = self.done
-            try:
-                return self._once(client)
-            except Broken:
-                vain = 0 if self.done > before else vain + 1
-                if vain >= _MOST_VAIN:
-                    raise
+        self._alone = False
+        return insist(lambda: self._once(client), lambda: self.done)
 
     def restart(self) -> None:
         """Begin anew: what stands there is not what it should be. Raises OSError."""
@@ -79,7 +79,7 @@ class Download:
                 return _absent(reply, client)
             reply.hurry()
             self._skip(reply, self.done - _begin(reply))
-            self._receive(reply)
+            self._receive(reply, client)
         finally:
             reply.close()
         return True
@@ -95,14 +95,71 @@ class Download:
             count -= got
             self.progress(self.done)
 
-    def _receive(self, reply: "Reply") -> None:
+    def _receive(self, reply: "Reply", client: "Client") -> None:
         if self._fd < 0:
             self._fd = create(self.path)
         buffer, fd, progress = self._buffer, self._fd, self.progress
+        shared = not self._alone and self._is_large(reply) and not client.net.proxied(reply.origin)
+        since, before = time.monotonic(), self.done
         while count := reply.readinto(buffer):
             files.write_all(fd, buffer[:count])
             self.done += count
             progress(self.done)
+            if shared and (spent := time.monotonic() - since) > _SPAN:
+                if self.done - before < QUICK * spent:
+                    return self._share(reply, client)
+                since, before = since + spent, self.done
+        return None
+
+    def _is_large(self, reply: "Reply") -> bool:
+        # What has more is no blob of ours: its ranges alone would fill the memory.
+        return reply.left is not None and LARGE < self.done + reply.left <= MOST
+
+    def _share(self, reply: "Reply", client: "Client") -> None:
+        """Get the rest of an answer with the help of others. Raises Broken when some is missing."""
+        size = self.done + (reply.left or 0)
+        url = client.place.url(f"blobs/sha256:{self.digest}")
+        ranges = Ranges(client, url, self._fd, self.done, size)
+        try:
+            ranges.help()
+            try:
+                self._stream(reply, ranges)
+            except Broken:
+                pass  # the others bring what is missing
+            reply.close()
+            ranges.leave()
+            self._wait(ranges, size)
+        finally:
+            ranges.stop()
+            if self.done < size:  # behind a gap there is nothing, for whoever goes on from here
+                posix.ftruncate(self._fd, self.done)
+                posix.lseek(self._fd, self.done, 0)
+        if self.done < size:
+            self._alone = True
+            raise Broken(f"{reply.origin[1]}: its answers broke off")
+
+    def _stream(self, reply: "Reply", ranges: Ranges) -> None:
+        while count := reply.readinto(self._buffer[: min(ranges.room, _PIECE)]):
+            files.write_all(self._fd, self._buffer[:count])
+            more = ranges.brought(count)
+            self._tell(ranges)
+            if not more:
+                return
+
+    def _wait(self, ranges: Ranges, size: int) -> None:
+        """Be woken by no more than the ends of ranges: each time costs whoever brings them."""
+        before = ranges.count
+        while self.done < size and ranges.helped:
+            ranges.moved.wait(_SPAN)
+            ranges.moved.clear()
+            if ranges.count != before:
+                before = ranges.count
+                self._tell(ranges)
+        self._tell(ranges)
+
+    def _tell(self, ranges: Ranges) -> None:
+        self.done = ranges.frontier()
+        self.progress(self.done)
 
 
 def create(path: str) -> int:
@@ -122,7 +179,8 @@ def _begin(reply: "Reply") -> int:
 
 def _absent(reply: "Reply", client: "Client") -> bool:
     """False where the blob is not there. Raises RemoteError."""
-    told = Told(reply.status, reply.headers, b"" if reply.status == 416 else reply.body())
+    body = b"" if reply.status == 416 else client.hidden(reply.body())
+    told = Told(reply.status, reply.headers, body)
     if not told.absent:
         raise answers.failure(told, client.shown())
     return False

@@ -12,6 +12,8 @@ _DOCKER, _DOCKER_KEY = "docker.io", "https://index.docker.io/v1/"
 # In place of a user: the secret is no password, but renews tokens.
 _RENEWS = "<token>"
 _SHORTEST = 2.0
+# What is shorter may be a part of any word.
+_SHORT = 4
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +51,21 @@ class Login:
         if self.user:
             return f"user {self.user} ({self.source})"
         return f"token ({self.source})" if self.token or self.renewal else "anonymous"
+
+    def hide(self, said: bytes) -> bytes:
+        """What a server says, without what it may repeat of the login."""
+        for secret in (self.password, self.renewal, self.token, self.basic.partition(" ")[2]):
+            said = hide(said, secret)
+        return said
+
+
+def hide(said: bytes, secret: str) -> bytes:
+    """The same without one secret, as it is and as it is written in JSON."""
+    if len(secret) < _SHORT:
+        return said
+    for text in (secret, json.dumps(secret)[1:-1]):
+        said = said.replace(files.encode(text), b"***")
+    return said
 
 
 ANONYMOUS = Login("nobody is logged in")

@@ -80,7 +80,7 @@ def fetch(
         request = Request("GET", f"{realm}{mark}{urlencode(pairs)}")
         if login.basic:
             request.headers["Authorization"] = login.basic
-    return _ask(net, request, host)
+    return _ask(net, request, host, login)
 
 
 def _plain_too(host: str, base: str) -> bool:
@@ -89,10 +89,11 @@ def _plain_too(host: str, base: str) -> bool:
     return scheme == "http" and (near or host == registry)
 
 
-def _ask(net: "Net", request: "Request", host: str) -> Token:
+def _ask(net: "Net", request: "Request", host: str, login: "Login") -> Token:
     reply = net.send(request)
     told = Told(reply.status, reply.headers, reply.body())
     if told.status != 200:
+        told.body = login.hide(told.body)
         failed = answers.failure(told, f"{host} (tokens)")
         if isinstance(failed, RefusedError) or told.status in (400, 403, 404):
             what = f"{host} gives no token ({told.status})"

@@ -59,6 +59,18 @@ class Reply:
         if self._connection is not None and self._connection.sock is not None:
             self._connection.sock.settimeout(self._net.stall / 2)
 
+    def cut(self) -> None:
+        """Break it off: another thread that waits for more of it comes out. Not if it is `last`."""
+        connection = self._connection
+        sock = None if connection is None else connection.sock
+        if sock is not None:
+            import socket
+
+            try:  # as a plain socket: one of TLS would be read on without
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                pass
+
     def body(self) -> bytes:
         """All of a small body; the connection is given back. Raises Broken."""
         parts: list[bytes] = []
@@ -144,6 +156,10 @@ class Net:
             except BaseException:
                 connection.close()
                 raise
+
+    def proxied(self, origin: "Origin") -> bool:
+        """Whether a server is asked through a proxy. Raises RemoteError."""
+        return proxies.find(*origin, self._environ) is not None
 
     def keep(self, origin: "Origin", connection: "Any") -> None:
         """Take a connection back on which everything has been read."""

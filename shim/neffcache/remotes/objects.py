@@ -1,7 +1,7 @@
 """Whole: a bucket of an object store: `s3://bucket/prefix`, `az://account/container`, `gs://`."""
 
 from neffcache.errors import RefusedError
-from neffcache.objects import answers, failures
+from neffcache.objects import addressing, answers, failures
 from neffcache.objects.client import Client
 from neffcache.remotes import objects_reading, objects_writing
 
@@ -42,7 +42,7 @@ class ObjectRemote:
         """Publish a file; False when the name already stands."""
         if not self._spec.writes:
             raise RefusedError("it is set to mode=ro", "use mode=rw to write there")
-        public = self._spec.options.get("public") == "1"
+        public = addressing.is_public(self._spec)
         return objects_writing.store(self._client, name, path, progress, public=public)
 
     def exists(self, names: "Iterable[str]") -> "set[str]":

@@ -7,6 +7,8 @@ import time
 from neffcache.errors import RemoteError
 from neffcache.objects import answers
 
+# What has more is no object of ours: its ranges alone would fill the memory.
+MOST = 1 << 40
 # From here on several connections are quicker than one.
 LARGE = 32 << 20
 _RANGE = 8 << 20
@@ -65,6 +67,9 @@ class Download:
         self._out = out
         meta = first.meta
         self._size = int(meta["size"])
+        if self._size > MOST:
+            what = f"{client.place.host}: it says that {name} has {self._size} bytes"
+            raise RemoteError(what, "give the cache a place of its own")
         self._tag = str(meta.get("e_tag") or "")
         self._ranged = (
             self._size > LARGE
@@ -161,7 +166,7 @@ class Download:
         batch: list[Any] = []
         size, told = 0, time.monotonic()
         while not self._stopped and self._at[number] + size < self._ends[number]:
-            piece = self._client.call(lambda: next(pieces, None))
+            piece = self._client.call(lambda: next(pieces, None), bound=True)
             if piece is None:
                 break
             batch.append(piece)

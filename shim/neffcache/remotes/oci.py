@@ -95,6 +95,10 @@ class OciRemote:
         """Who we are there. Raises RemoteError."""
         return self._writer.login().shown()
 
+    def fault_of_mirror(self) -> str:
+        """Why look-ups passed the mirror by so far, with the remedy; "" when they did not."""
+        return self._reading.passed
+
     def try_write(self) -> None:
         """Begin an upload and give it up. Raises RefusedError, RemoteError."""
         if not self._spec.writes:

@@ -24,6 +24,9 @@ class Reading:
 
     What a mirror lacks, the registry itself is asked for: a mirror that cannot reach it says no,
     too. Methods raise RemoteError when neither can tell.
+
+    Attributes:
+        passed: why the mirror was passed by when a name was looked for; "" when it was not.
     """
 
     def __init__(self, origin: "Client", mirror: "Client | None", makes: bool) -> None:
@@ -34,6 +37,7 @@ class Reading:
         """
         self._origin = origin
         self._mirror = mirror
+        self.passed = ""
         self._makes = makes
 
     def fetch(self, name: str, into: str, progress: "Progress") -> bool:
@@ -65,9 +69,13 @@ class Reading:
         path = f"blobs/sha256:{digest}" if digest else f"manifests/{names.tag(name)}"
         accept = {} if digest else {"Accept": manifest.MEDIA}
         told = client.tell(Request("HEAD", client.place.url(path), accept))
-        if told.status in (403, 404) and not told.absent and not digest:
-            # Without a body it could not say why, or that it is a registry.
+        unsure = not told.absent if told.status in (403, 404) else told.status == 200
+        if unsure and not digest and told.headers.get("content-type") != manifest.MEDIA:
+            # Without a body it could not say why, or that it is a registry: of a page that somebody
+            # shows for whatever is asked, an entry would be taken for sent.
             told = client.tell(Request("GET", client.place.url(path), accept))
+            if told.status == 200:
+                manifest.read(told.body)
         if told.status == 200:
             return True
         self._check_absent(told, client)
@@ -79,8 +87,9 @@ class Reading:
         if self._mirror is not None:
             try:
                 found = self._find_at(self._mirror, name)
-            except RemoteError:
+            except RemoteError as error:
                 self._mirror = None
+                self.passed = str(error)
         return found or self._find_at(self._origin, name)
 
     def _find_at(self, client: "Client", name: str) -> "Content | None":

@@ -96,6 +96,7 @@ class _Work:
         self._heard = files.state(self._request)
         self._blamed: dict[str, int] = {}
         self._deaths = 0  # of senders, one after the other
+        self._failing = False  # at the last attempt
         self._well = time.monotonic()  # when the remote was last known to work, or not yet known
 
     def until_idle(self) -> bool:
@@ -120,11 +121,14 @@ class _Work:
         return True
 
     def _is_to_make_room(self) -> bool:
-        """Whether a `flush` that has come since wants it done with other settings than ours."""
+        """Whether a `flush` that has come since may do better than we do, or wants it otherwise."""
         request = files.state(self._request)
         if request is None or request == self._heard:
             return False
         self._heard = request
+        if not publishing.commits(self._destination.remote):
+            # The keys of our environment may have expired, or there were none when we began.
+            return self._failing
         try:
             terms = files.read(self._request, _LIMIT).decode("ascii", "replace")
         except OSError:
@@ -145,6 +149,7 @@ class _Work:
             self._pace.end(told.committed or not told.certain)
             if told.committed:
                 absences.forget(self._store, self._destination.name)
+            self._failing = bool(told.problem)
             if told.problem:
                 permit.fail(told.problem, told.pause)
                 # As long as it asked to be left alone it is not failing.

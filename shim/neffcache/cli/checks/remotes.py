@@ -29,6 +29,8 @@ _WRONG = {
     "failed": ("does not answer{}", "check the URL, the mount or the network"),
 }
 
+_MIRROR = "look at mirror= in the URL, and at the mirror"
+
 
 def look(scene: Scene) -> Iterator[Finding]:
     """The findings about remotes and the queue. A failing remote stops no hit of the store."""
@@ -89,6 +91,10 @@ def _try(spec: Spec, scene: Scene) -> Finding:
     facts: dict[str, str] = {}
     word, detail = _probe(spec, scene, facts)
     who = f"as {facts['identity']}" if "identity" in facts else ""
+    if word == "good" and "mirror" in facts:
+        cause, _, remedy = facts["mirror"].partition("; ")
+        line = f"{shown} answers, but not its mirror: {cause}"
+        return Finding("remotes", WARN, line, f"{remedy or _MIRROR}; reads go past it")
     if word == "good":
         parts = [who, _latency(facts), "takes writes" if spec.writes else ""]
         said = ", ".join(part for part in parts if part)
