@@ -37,8 +37,8 @@ def test_what_is_absent_is_no_failure(tmp_path: Path, far: Far) -> None:
         ({"status": 500, "body": b"<html>Sorry</html>"}, "500"),
         ({"status": 503, "body": SLOW_DOWN}, "503"),
         ({"reset": True}, ""),
-        ({"reset": True, "cut": 50}, ""),
-        ({"cut": 50}, ""),
+        ({"reset": True, "cut": 1}, ""),
+        ({"cut": 1}, ""),
     ],
     ids=["500", "503", "reset", "reset-in-the-middle", "broken-off"],
 )
@@ -47,7 +47,7 @@ def test_a_remote_that_fails_again_and_again(
 ) -> None:
     look.far.fault(what, **fault)
     told = look.compiled()
-    # Who goes on where it broke off gets 50 bytes each time: then the compile is quicker.
+    # Who goes on where it broke off gets a byte each time: then the compile is quicker.
     assert told.startswith(FAILED) or (fault.get("cut") and told.startswith("remote_slow"))
     assert says in told
 
