@@ -154,8 +154,8 @@ def test_an_upload_whose_next_keys_cannot_be_had_says_why(
     ended = time.monotonic() + SHORT
 
     def change() -> None:
-        until(lambda: time.monotonic() > ended)
         cloud.instead["/latest/api/token"] = metadata.Said(500)
+        until(lambda: time.monotonic() > ended)
 
     with pytest.raises(RemoteError, match=r"gives no token \(500\)"):
         upload(made, tmp_path, change)
