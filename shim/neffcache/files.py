@@ -10,6 +10,7 @@ SMALL = 700_000
 # Where Python keeps it; a name that is not there is searched for along the whole path.
 _BUILT_IN = ("_sha2", "_sha256") if sys.version_info >= (3, 12) else ("_sha256", "_sha2")
 _ENCODING = sys.getfilesystemencoding()
+_HEX = frozenset("0123456789abcdef")
 _TEMP_TRIES = 100
 PRIVATE, PRIVATE_DIRECTORY = 0o600, 0o700
 
@@ -140,6 +141,11 @@ def digest(data: bytes) -> str:
     made = new_hash(len(data))
     made.update(data)
     return made.hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is such a digest."""
+    return len(text) == 64 and _HEX.issuperset(text)
 
 
 def open_read(path: str) -> int:

@@ -21,7 +21,6 @@ UPLOADER = "neffcache.sync.uploader"
 NONE = "-"
 _LIMIT = 64 << 10
 _FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.25
-_HEX = frozenset("0123456789abcdef")
 _PLAIN = frozenset(b"/._-+=~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 TYPE_CHECKING = False
@@ -201,7 +200,7 @@ def hasten(markers: "Sequence[Marker]") -> None:
 
 def is_key(name: str) -> bool:
     """Whether a file's name is a key."""
-    return len(name) == 64 and _HEX.issuperset(name)
+    return files.is_digest(name)
 
 
 def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]") -> str:
@@ -211,7 +210,6 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
     source; one that was there must be the same one now.
     """
     from neffcache import remote
-    from neffcache.objects import lasting
 
     on_hub = wanted.remote.startswith("hf://")
     if not wanted.credential and not on_hub and not wanted.fingerprint:
@@ -228,6 +226,8 @@ def why_not(store: "Store", wanted: Destination, environ: "Mapping[bytes, bytes]
             return "HF_HUB_OFFLINE is set"
         if not (mark or wanted.credential or wanted.fingerprint):
             return login.missing(environ)
+    from neffcache.objects import lasting
+
     name = wanted.credential or lasting.NAMES.get(spec.scheme, "HF_TOKEN")
     if not mark:
         return f"{name} is not set"

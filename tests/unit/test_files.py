@@ -213,3 +213,10 @@ def test_kinds_of_files_are_told_apart(tmp_path: Path) -> None:
     assert [files.is_regular(mode) for mode in modes] == [True, False, False, False]
     assert [files.is_directory(mode) for mode in modes] == [False, True, False, False]
     assert [files.is_link(mode) for mode in modes] == [False, False, True, False]
+
+
+def test_a_digest_is_sixty_four_small_hex_digits() -> None:
+    good = files.digest(b"x")
+    assert files.is_digest(good)
+    for text in ("", good[1:], good + "0", good.upper(), "g" + good[1:]):
+        assert not files.is_digest(text)

@@ -138,7 +138,7 @@ def parse_record(data: bytes, key: str) -> Record:
         raise EntryError(f"damaged record ({error})") from error
     if sizes != (index.end, index.manifest_size, index.manifest_size):
         raise EntryError("damaged record (its sizes contradict each other)")
-    if files.digest(manifest) != index.manifest_digest or not _is_digest(digest):
+    if files.digest(manifest) != index.manifest_digest or not files.is_digest(digest):
         raise EntryError("damaged record (a digest does not match)")
     return Record(index, index.end, digest, manifest)
 
@@ -270,7 +270,3 @@ def _at_most(limit: int) -> "Callable[[int], None]":
             raise EntryError(f"more than the {limit} bytes it may have")
 
     return check_size
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and frozenset("0123456789abcdef").issuperset(text)

@@ -72,6 +72,19 @@ class Client:
         bound = "if_match" in options
         return self.call(lambda: ask(store, self._prefix + name, options=options), bound=bound)
 
+    def stands(self, name: str) -> bool:
+        """Whether an object is there.
+
+        By its first byte: of a HEAD's 404 nobody could tell whether the bucket is there.
+        """
+        try:
+            self.get(name, range=(0, 1))
+        except answers.Absent:
+            return False
+        except answers.Changed:  # it has no first byte
+            return True
+        return True
+
     def head(self, name: str) -> int:
         """The size of an object."""
         import obstore

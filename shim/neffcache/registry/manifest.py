@@ -4,7 +4,6 @@ import json
 
 from neffcache import files
 from neffcache.errors import RemoteError
-from neffcache.registry import names
 
 MEDIA = "application/vnd.oci.image.manifest.v1+json"
 ENTRY = "application/vnd.neffcache.entry.v1"
@@ -86,7 +85,7 @@ def bundle_of(record: bytes) -> "tuple[int, str] | None":
     if not lines[0].startswith(b"neffcache-record ") or len(words) != 3 or words[0] != b"bundle":
         return None
     size, digest = (word.decode("ascii", "replace") for word in words[1:])
-    plain = size.isascii() and size.isdigit() and names.is_hex(digest)
+    plain = size.isascii() and size.isdigit() and files.is_digest(digest)
     return (int(size), digest) if plain else None
 
 
@@ -94,7 +93,7 @@ def _content(one: "dict[str, Any]") -> Content:
     from base64 import b64decode
 
     algorithm, _, digest = str(one["digest"]).partition(":")
-    if algorithm != "sha256" or not names.is_hex(digest) or type(one["size"]) is not int:
+    if algorithm != "sha256" or not files.is_digest(digest) or type(one["size"]) is not int:
         raise ValueError("no SHA-256")
     data = b64decode(one["data"], validate=True) if "data" in one else None
     if data is not None and (len(data), files.digest(data)) != (one["size"], digest):

@@ -4,7 +4,6 @@ from neffcache import files, remote
 
 # The name that people use, and the host that answers for it.
 _DOCKER, _DOCKER_HOST = "docker.io", "registry-1.docker.io"
-_HEX = frozenset("0123456789abcdef")
 _ROOT = ["neffcache", "v1"]
 
 TYPE_CHECKING = False
@@ -66,20 +65,15 @@ def blob_digest(name: str) -> str:
     parts = name.split("/")
     digest = parts[-1].removesuffix(".tar")
     named = len(parts) == 5 and parts[:2] == _ROOT and digest != parts[-1]
-    return digest if named and is_hex(digest) else ""
+    return digest if named and files.is_digest(digest) else ""
 
 
 def tag(name: str) -> str:
     """The tag of the artifact that a name stands for: the key, where it is a key's record."""
     parts = name.split("/")
-    if len(parts) == 5 and parts[:2] == _ROOT and parts[4] == "entry" and is_hex(parts[3]):
+    if len(parts) == 5 and parts[:2] == _ROOT and parts[4] == "entry" and files.is_digest(parts[3]):
         return parts[3]
     return files.digest(files.encode(name))
-
-
-def is_hex(text: str) -> bool:
-    """Whether this is a SHA-256."""
-    return len(text) == 64 and _HEX.issuperset(text)
 
 
 def _is_127(name: str) -> bool:

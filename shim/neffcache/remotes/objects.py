@@ -68,15 +68,9 @@ class ObjectRemote:
             return  # who may not write is told that first
 
     def _stands(self, name: str) -> bool:
-        """By its first byte: of a HEAD's 404 nobody could tell whether the bucket is there."""
         try:
-            self._client.get(name, range=(0, 1))
-        except answers.Absent:
-            return False
-        except answers.Changed:  # it has no first byte
-            return True
+            return self._client.stands(name)
         except failures.Unreadable:
             if self._spec.reads:
                 raise
             return False  # who may only write finds out by writing
-        return True

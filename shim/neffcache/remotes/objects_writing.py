@@ -16,7 +16,6 @@ _MOST_PARTS = 9_000
 _PIECE = 1 << 20
 _BEAT = 0.1
 _YEAR = "max-age=31536000, immutable"
-_HEX = frozenset("0123456789abcdef")
 # After a lost answer, or while another's attempt was under way, it is tried once more.
 _TRIES = 2
 
@@ -220,12 +219,9 @@ def _stands(client: "Client", name: str, size: int, *, unknown: bool) -> bool:
 
 def _is_there(client: "Client", name: str) -> bool:
     try:
-        client.get(name, range=(0, 1))
-    except answers.Absent:
-        return False
-    except (answers.Changed, failures.Unreadable):  # it is empty, or not for our eyes
+        return client.stands(name)
+    except failures.Unreadable:  # not for our eyes
         return True
-    return True
 
 
 def _read(source: int, size: int) -> bytes:
@@ -242,4 +238,4 @@ def _read(source: int, size: int) -> bytes:
 
 def _is_named_by_digest(name: str) -> bool:
     stem, dot, end = name.rpartition("/")[2].partition(".")
-    return dot + end == ".tar" and len(stem) == 64 and _HEX.issuperset(stem)
+    return dot + end == ".tar" and files.is_digest(stem)
